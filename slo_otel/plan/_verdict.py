@@ -1,0 +1,228 @@
+"""What one event means to each SLO: decided once for a series, when its cell is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from slo_otel.plan._events import CellKey, Kind, Outcome, Overrule, value_of, values_of
+from slo_otel.plan._predicate import Clause, OutcomeTest, Predicate, StatusTest, failed
+from slo_otel.plan._slo import (
+    CountedRule,
+    Form,
+    Indicator,
+    LatencyRule,
+    Measure,
+    NoRule,
+    Plan,
+    RatioRule,
+    Selection,
+    Tallying,
+    Where,
+)
+
+
+class Verdict(StrEnum):
+    """What an event means to one SLO."""
+
+    GOOD = "good"
+    BAD = "bad"
+    EXCLUDED = "excluded"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Every event of the series has this verdict.
+
+    `total` is for SLIs given as (good, total) or (bad, total): the event also, or with no verdict only, counts
+    towards the total.
+    """
+
+    verdict: Verdict | None
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The duration decides: `below` up to and including `at_ns`, `above` beyond.
+
+    `first_byte` takes the time to the first byte instead of the whole duration.
+    """
+
+    at_ns: int
+    below: Verdict
+    above: Verdict
+    first_byte: bool = False
+
+
+Ruling: TypeAlias = Fixed | Split
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a series means to one measure, and to which of the measure's series it adds."""
+
+    indicator: str
+    """`Indicator.name`."""
+    measure: Measure
+    group: tuple[tuple[str, str], ...]
+    """The indicator's `per` and `keep` attributes with their values, in that order."""
+    ruling: Ruling
+
+
+_GOOD_HTTP = Predicate((Clause(StatusTest(200, 299)),))
+_GOOD_OTHER = Predicate((Clause(OutcomeTest(Outcome.SUCCESS)),))
+_BAD_HTTP = Predicate(
+    (Clause(StatusTest(500, 599)), Clause(OutcomeTest(Outcome.EXCEPTION)), Clause(OutcomeTest(Outcome.TIMEOUT)))
+)
+_BAD_OTHER = Predicate((Clause(OutcomeTest(Outcome.ERROR)),))
+_FINAL = frozenset({Outcome.EXCEPTION, Outcome.TIMEOUT, Outcome.CANCELLED})
+
+
+def judge(plan: Plan, key: CellKey) -> tuple[Judgement, ...]:
+    """Every measure that counts events of this series, in the order of the plan."""
+    return tuple(
+        Judgement(indicator.name, measure, _group(indicator, key), ruling)
+        for indicator in plan.indicators
+        if _selected(indicator, key)
+        for measure, ruling in _rulings(plan, indicator, key)
+    )
+
+
+def _group(indicator: Indicator, key: CellKey) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value_of(key, name)) for name in indicator.dims)
+
+
+def _selected(indicator: Indicator, key: CellKey) -> bool:
+    if key.kind is Kind.WEBSOCKET and not indicator.websocket:
+        return False
+    selection = indicator.selection
+    return (
+        selection.match.matches(key)
+        and _where_holds(selection.where, key)
+        and not any(_where_holds(variant, key) for variant in selection.unless)
+    )
+
+
+def _where_holds(where: Where, key: CellKey) -> bool:
+    return all(any(value in allowed for value in values_of(key, name)) for name, allowed in where.tests)
+
+
+def _rulings(plan: Plan, indicator: Indicator, key: CellKey) -> tuple[tuple[Measure, Ruling], ...]:
+    rule = indicator.rule
+    if isinstance(rule, LatencyRule):
+        return _latency(plan, rule, indicator, key)
+    found = _whole(plan, rule, indicator.selection, key)
+    return () if found is None else ((Measure(indicator.fingerprint), found),)
+
+
+def _whole(plan: Plan, rule: RatioRule | CountedRule | NoRule, selection: Selection, key: CellKey) -> Ruling | None:
+    match rule:
+        case RatioRule():
+            return _ratio(plan, rule, selection, key)
+        case CountedRule():
+            return _counted(plan, rule, key)
+        case NoRule(form):
+            return Fixed(None, total=True) if form is Form.EVENT else None
+
+
+def _synthetic(plan: Plan, key: CellKey) -> bool:
+    return plan.synthetic.matches(key) or any(
+        category.synthetic and category.name in key.names for category in plan.categories
+    )
+
+
+def _excluded(plan: Plan, exclude: Predicate, key: CellKey) -> bool:
+    overruled = key.overrule is Overrule.EXCLUDED and key.outcome not in _FINAL
+    return _synthetic(plan, key) or overruled or exclude.matches(key)
+
+
+def _ratio(plan: Plan, rule: RatioRule, selection: Selection, key: CellKey) -> Ruling:
+    if _synthetic(plan, key):
+        return Fixed(Verdict.EXCLUDED)
+    if (overruled := _overruled(key)) is not None:
+        return Fixed(overruled)
+    if rule.exclude.matches(key):
+        return Fixed(Verdict.EXCLUDED)
+    if (cancelled := _cancelled(rule, key)) is not None:
+        return cancelled
+    nested = set(key.nested_bad) & _names_through(selection, key)
+    return Fixed(Verdict.BAD if nested or not _good(rule, key) else Verdict.GOOD)
+
+
+def _overruled(key: CellKey) -> Verdict | None:
+    """Code's own word: it overrules an answer, and only `bad()` overrules what was never answered."""
+    if key.overrule is None or (key.outcome in _FINAL and key.overrule is not Overrule.BAD):
+        return None
+    return Verdict(key.overrule.value)
+
+
+def _cancelled(rule: RatioRule, key: CellKey) -> Split | None:
+    """A client that left: the policy's word `cancelled`, else bad once the time was up, excluded before."""
+    named = rule.predicate is not None and rule.predicate.names_outcome(Outcome.CANCELLED)
+    if key.outcome is not Outcome.CANCELLED or key.by_server or named:
+        return None
+    return Split(rule.cancelled_after_ns, Verdict.EXCLUDED, Verdict.BAD)
+
+
+def _names_through(selection: Selection, key: CellKey) -> frozenset[str]:
+    wheres = (value for name, values in selection.where.tests if name == "category" for value in values)
+    return selection.match.names_through(key) | (frozenset(wheres) & frozenset(key.names))
+
+
+def _good(rule: RatioRule, key: CellKey) -> bool:
+    http = key.kind is Kind.HTTP
+    if rule.form is Form.SUCCESS:
+        good = rule.predicate or (_GOOD_HTTP if http else _GOOD_OTHER)
+        return good.matches(key) and not failed(key)
+    bad = rule.predicate or (_BAD_HTTP if http else _BAD_OTHER)
+    by_server = key.outcome is Outcome.CANCELLED and key.by_server
+    return not bad.matches(key) and not by_server
+
+
+def _counted(plan: Plan, rule: CountedRule, key: CellKey) -> Ruling | None:
+    """By the two names; an exclusion takes the event out of both (POLICY.md 5)."""
+    total = rule.tallying is not Tallying.GOOD_BAD and rule.total in key.names
+    verdict = _named(rule, key)
+    if verdict is None and not total:
+        return None
+    if _excluded(plan, rule.exclude, key):
+        return Fixed(Verdict.EXCLUDED, total)
+    if verdict is not None and (overruled := _overruled(key)) is not None:
+        return Fixed(overruled, total)
+    return Fixed(verdict, total)
+
+
+def _named(rule: CountedRule, key: CellKey) -> Verdict | None:
+    if rule.bad is not None and rule.bad in key.names:
+        return Verdict.BAD
+    return Verdict.GOOD if rule.good is not None and rule.good in key.names else None
+
+
+def _latency(
+    plan: Plan, rule: LatencyRule, indicator: Indicator, key: CellKey
+) -> tuple[tuple[Measure, Ruling], ...]:
+    if key.kind is Kind.COUNT or (rule.only is not None and not rule.only.matches(key)):
+        return ()
+    whole = _latency_whole(plan, rule, key)
+    if not indicator.thresholds:
+        return ((Measure(indicator.fingerprint), whole or Fixed(Verdict.GOOD)),)
+    first_byte = key.event_stream if rule.until_first_byte is None else rule.until_first_byte
+    return tuple(
+        (
+            Measure(indicator.fingerprint, threshold),
+            whole or Split(threshold, Verdict.GOOD, Verdict.BAD, first_byte),
+        )
+        for threshold in indicator.thresholds
+    )
+
+
+def _latency_whole(plan: Plan, rule: LatencyRule, key: CellKey) -> Ruling | None:
+    """What is decided once for the whole SLO: exclusions, cancellations and time-outs."""
+    if _excluded(plan, rule.exclude, key):
+        return Fixed(Verdict.EXCLUDED)
+    if key.outcome is Outcome.CANCELLED and not key.by_server:
+        return Split(rule.cancelled_after_ns, Verdict.EXCLUDED, Verdict.BAD)
+    unanswered = key.outcome is Outcome.TIMEOUT or (key.outcome is Outcome.CANCELLED and key.by_server)
+    return Fixed(Verdict.BAD) if unanswered else None

@@ -1,0 +1,1 @@
+"""A small OTLP receiver for demos and tests."""

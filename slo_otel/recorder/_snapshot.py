@@ -1,0 +1,114 @@
+"""What a recorder hands to its readers. Every reader keeps its own previous snapshot and subtracts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slo_otel.plan import CellKey, Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Cumulative counts of durations in seconds since the cell's start.
+
+    `counts[i]` are the values in `(bounds[i-1], bounds[i]]`, the last one above all bounds, so
+    `len(counts) == len(bounds) + 1`. `exponential` holds the values in `(base^i, base^(i+1)]` by `i`, with
+    `base = 2^(2^-scale)` as in the OpenTelemetry data model; `zeros` are values of exactly 0.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
+    scale: int
+    exponential: tuple[tuple[int, int], ...]
+    """(index, count), ascending, without empty buckets."""
+    zeros: int
+    sums: tuple[float, ...] = ()
+    """Sums per segment of `cuts`; `len(cuts) + 1`, or empty when there are no cuts."""
+    cuts: tuple[float, ...] = ()
+    """Where a duration decides between excluded and counted; each is one of `bounds`."""
+
+    def at_most(self, bound: float) -> int:
+        """How many values were at most `bound`, which must be one of `bounds`."""
+        return sum(self.counts[: self.bounds.index(bound) + 1])
+
+
+@dataclass(frozen=True, slots=True)
+class CellSnapshot:
+    """One series. An unchanged cell is the same object as in the previous snapshot."""
+
+    key: CellKey
+    judgements: tuple[Judgement, ...]
+    start_ns: int
+    """Wall time of the cell's creation, nanoseconds since the epoch."""
+    count: int
+    duration: Histogram | None
+    """None for events without a duration."""
+    first_byte: Histogram | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GaugePoint:
+    """The last value that code gave to a gauge."""
+
+    name: str
+    attributes: tuple[tuple[str, str], ...]
+    value: float
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One line of the journal: the begin or finish of a keyed thing, a keyed count, a poll, an event."""
+
+    sequence: int
+    kind: str
+    """`begin`, `finish`, `count`, `probe` or `event`."""
+    name: str
+    key: str | None
+    at_ns: int
+    started_ns: int | None
+    attributes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """Distinct users of one series, as a serialised sketch. Filled by a later version."""
+
+    name: str
+    group: tuple[tuple[str, str], ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What did not fit, as cumulative counts since the process started."""
+
+    series: int
+    overflowed_events: int
+    overflowed_values: int
+    dropped_marks: int
+    late_changes: int
+    """Changes to an event after it was closed."""
+    after_body_errors: int
+    """Exceptions after the last body message: background tasks."""
+    detached_events: int
+    """Events of child tasks or threads that had no open event of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the recorder of one writer knows at one moment. Taking it resets nothing."""
+
+    writer: str
+    """Unique per process start; a fork makes a new one."""
+    taken_wall_ns: int
+    """The tick the snapshot belongs to, or the moment it was taken off-tick."""
+    taken_mono_ns: int
+    cells: tuple[CellSnapshot, ...]
+    gauges: tuple[GaugePoint, ...]
+    journal: tuple[Mark, ...]
+    sketches: tuple[Sketch, ...]
+    limits: Limits
+    late: bool = False
+    """Several steps passed since the last tick: its slice holds the events of all of them."""

@@ -1,0 +1,1 @@
+"""Wires the stages, owns the thread, picks `now`."""
