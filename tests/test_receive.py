@@ -1,0 +1,138 @@
+"""The receiver keeps what a backend would sum."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from slo_otel.receive import Answer, Receiver
+
+
+def _text(key: str, value: str) -> KeyValue:
+    return KeyValue(key=key, value=AnyValue(string_value=value))
+
+
+def _export(value: int, *, instance: str = "a", verdict: str = "good", time_ns: int = 10) -> bytes:
+    """One request with one cumulative counter and one histogram of as many values."""
+    request = ExportMetricsServiceRequest()
+    resource = request.resource_metrics.add()
+    resource.resource.attributes.append(_text("service.instance.id", instance))
+    scope = resource.scope_metrics.add()
+    scope.scope.name = "slo_otel"
+    counter = scope.metrics.add(name="slo.events", unit="{event}")
+    counter.sum.is_monotonic = True
+    point = counter.sum.data_points.add(as_int=value, time_unix_nano=time_ns, start_time_unix_nano=1)
+    point.attributes.extend([_text("slo.name", "checkout"), _text("slo.verdict", verdict)])
+    histogram = scope.metrics.add(name="slo.operation.duration", unit="s")
+    histogram.histogram.data_points.add(
+        count=value, sum=0.5, explicit_bounds=[0.1, 1.0], bucket_counts=[value, 0, 0], time_unix_nano=time_ns
+    )
+    return request.SerializeToString()
+
+
+def _post(receiver: Receiver, body: bytes, *, encoding: str = "", path: str = "/v1/metrics") -> int:
+    headers = {"Content-Type": "application/x-protobuf"} | ({"Content-Encoding": encoding} if encoding else {})
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)) as connection:
+        connection.request("POST", path, body, headers)
+        return connection.getresponse().status
+
+
+def _get(receiver: Receiver, path: str) -> str:
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver on a free port."""
+    with Receiver() as running:
+        yield running
+
+
+def test_a_counter_is_the_sum_over_processes_of_each_newest_point(receiver: Receiver) -> None:
+    """Cumulative points replace the older ones of their process and add up over processes."""
+    for body in (_export(3), _export(5, time_ns=20), _export(2, instance="b")):
+        assert _post(receiver, body) == 200
+    assert receiver.counter("slo.events", slo_name="checkout", slo_verdict="good") == 7
+    assert receiver.counter("slo.operation.duration") == 7
+    assert receiver.requests == 3
+
+
+def test_a_point_that_arrives_late_changes_nothing(receiver: Receiver) -> None:
+    """An abandoned export that is delivered after a newer one does not turn the counter back."""
+    _post(receiver, _export(5, time_ns=20))
+    _post(receiver, _export(3, time_ns=10))
+    assert receiver.counter("slo.events") == 5
+
+
+def test_attributes_tell_series_apart_and_select_them(receiver: Receiver) -> None:
+    """Good and bad are two series; asking for an attribute that no point has finds nothing."""
+    _post(receiver, _export(5))
+    _post(receiver, _export(1, verdict="bad"))
+    assert receiver.counter("slo.events", slo_verdict="bad") == 1
+    assert receiver.counter("slo.events", slo_verdict="bad", region="eu") == 0
+    assert receiver.counter("slo.events", **{"slo.name": "checkout"}) == 6
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_packed_bodies_are_unpacked(receiver: Receiver, encoding: str, pack: object) -> None:
+    """Both compressions of the SDK's exporter are understood."""
+    assert callable(pack)
+    assert _post(receiver, pack(_export(4)), encoding=encoding) == 200
+    assert receiver.counter("slo.events") == 4
+
+
+def test_what_is_no_otlp_is_refused_and_not_counted(receiver: Receiver) -> None:
+    """A broken body and another path are errors of the sender, not exports."""
+    assert _post(receiver, b"\xff\xff\xff") == 400
+    assert _post(receiver, gzip.compress(_export(4))[:-9], encoding="gzip") == 400
+    assert _post(receiver, _export(4), path="/v1/traces") == 404
+    assert receiver.requests == 0
+    assert receiver.points() == ()
+
+
+def test_the_nth_export_can_be_dropped() -> None:
+    """A drop answers 200 and forgets: the sender cannot know, the numbers must show it."""
+    with Receiver(drop=2) as receiver:
+        assert [_post(receiver, _export(value, time_ns=value)) for value in (1, 2)] == [200, 200]
+        assert receiver.counter("slo.events") == 1
+        _post(receiver, _export(3, time_ns=3))
+        assert receiver.counter("slo.events") == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(Answer.UNAVAILABLE, 503), (Answer.REFUSE, 400), (Answer.DROP, 200)]
+)
+def test_failure_modes_keep_nothing(receiver: Receiver, answer: Answer, status: int) -> None:
+    """Whatever is not accepted leaves no point, and the next accepted export is kept."""
+    receiver.answer = answer
+    assert _post(receiver, _export(1)) == status
+    assert receiver.points() == ()
+    receiver.answer = Answer.ACCEPT
+    assert _post(receiver, _export(1)) == 200
+    assert receiver.counter("slo.events") == 1
+
+
+def test_a_histogram_keeps_bounds_counts_and_sum(receiver: Receiver) -> None:
+    """A histogram point can be asked how many values were at most one of its bounds."""
+    _post(receiver, _export(4))
+    (point,) = receiver.find("slo.operation.duration")
+    assert point.distribution is not None
+    assert (point.distribution.at_most(0.1), point.distribution.sum, point.unit) == (4, 0.5, "s")
+
+
+def test_the_view_shows_every_series_as_text_and_as_json(receiver: Receiver) -> None:
+    """A person and a script read the same numbers over HTTP."""
+    _post(receiver, _export(4))
+    assert 'slo.events{slo.name="checkout",slo.verdict="good"} 4 a' in _get(receiver, "/").splitlines()
+    (counter, _) = json.loads(_get(receiver, "/json"))
+    assert (counter["name"], counter["value"], counter["instance"]) == ("slo.events", 4, "a")
