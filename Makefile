@@ -1,0 +1,49 @@
+# Everything works with Python 3.11+ (with its venv module) and make; `make e2e` also needs Go.
+# The environment is `.venv`, made on the first use and renewed when pyproject.toml changes.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+STAMP := .venv/.installed
+# pytest-xdist workers: two halve the time on two cores, more gain nothing there.
+WORKERS ?= 2
+
+.PHONY: help setup check format test demo e2e wheel interpreters clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+$(STAMP): pyproject.toml tools/environment.py tools/find-python
+	@python=$$(sh tools/find-python) && "$$python" tools/environment.py .venv
+
+setup: $(STAMP) ## make .venv with the package and what its development needs
+
+check: $(STAMP) ## formatting, lint, types, import contracts, public names, version
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/guard.py
+
+format: $(STAMP) ## apply the formatting and the safe lint fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(STAMP) ## every test that needs no other program
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+demo: $(STAMP) ## the payments service under traffic, with a live table; ends within a minute
+	@$(BIN)/python examples/payments/demo.py
+
+e2e: $(STAMP) ## the tests against a real OpenTelemetry Collector (needs Go)
+	@$(BIN)/python tools/collector.py
+	$(BIN)/python -m pytest -m e2e tests/e2e
+
+wheel: $(STAMP) ## build sdist and wheel, install the wheel alone in a new environment, try it
+	$(BIN)/python tools/wheel.py
+
+interpreters: $(STAMP) ## the tests on every other supported interpreter found
+	$(BIN)/python tools/interpreters.py
+
+clean: ## remove what the targets made
+	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

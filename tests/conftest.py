@@ -1,0 +1,31 @@
+"""What every test stands on: our faults are raised, the environment is clean, nothing stays configured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from slo_otel import errors
+
+# Derandomised, so that a red run can be repeated; `HYPOTHESIS_PROFILE=explore` looks further.
+settings.register_profile("house", deadline=None, derandomize=True, database=None, print_blob=True)
+settings.register_profile("explore", deadline=None, max_examples=2_000, database=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+for name in [name for name in os.environ if name.startswith(("SLO_OTEL_", "OTEL_"))]:
+    del os.environ[name]
+os.environ["SLO_OTEL_STRICT"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test a clean environment and take away what it configured."""
+    for variable in [variable for variable in os.environ if variable.startswith(("SLO_OTEL_", "OTEL_"))]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("SLO_OTEL_STRICT", "1")
+    errors.reset_faults()
+    yield
+    errors.reset_faults()

@@ -1,0 +1,148 @@
+"""The rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "slo_otel"
+MAX_LINES = 400
+# Spelled apart, so that this file does not contain what it looks for.
+MACHINE_PATHS = ("/" + "root/", "/" + "work/", "/" + "tmp/otc", "/" + "home/")
+ALLOWED_HOSTS = frozenset({"pypi.org", "files.pythonhosted.org"})
+
+
+def tracked() -> list[Path]:
+    """The files of the project: those git knows, or all of a source archive."""
+    asked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=False, capture_output=True, text=True)
+    if asked.returncode == 0:
+        return [path for name in asked.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+    return [
+        path for part in ("slo_otel", "tests", "examples", "docs", "tools") for path in (ROOT / part).rglob("*.*")
+    ]
+
+
+def texts(*suffixes: str) -> Iterator[tuple[Path, str]]:
+    """The tracked text files, all of them or those with a suffix."""
+    for path in tracked():
+        if not suffixes or path.suffix in suffixes:
+            yield path, path.read_text(encoding="utf-8")
+
+
+def project() -> dict[str, object]:
+    """pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def protected_modules() -> list[str]:
+    """The private modules that the import contracts name."""
+    pyproject = project()
+    assert isinstance(pyproject["tool"], dict)
+    contracts = pyproject["tool"]["importlinter"]["contracts"]
+    return [
+        name for contract in contracts if contract["type"] == "protected" for name in contract["protected_modules"]
+    ]
+
+
+def modules() -> list[Path]:
+    """Every module of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    """The import name of a module."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def test_every_private_module_is_protected_by_a_contract() -> None:
+    """A private module that no contract names could be imported by another stage unnoticed."""
+    private = [dotted(path) for path in modules() if path.name.startswith("_") and path.stem != "__init__"]
+    assert sorted(protected_modules()) == sorted(private)
+
+
+def test_only_the_own_stage_may_import_a_private_module() -> None:
+    """Each protected contract allows the stage that the modules belong to and nobody else."""
+    pyproject = project()
+    assert isinstance(pyproject["tool"], dict)
+    for contract in pyproject["tool"]["importlinter"]["contracts"]:
+        if contract["type"] == "protected":
+            stages = {name.rsplit(".", 1)[0] for name in contract["protected_modules"]}
+            assert [*stages] == contract["allowed_importers"]
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_a_module_has_at_most_400_lines(path: Path) -> None:
+    """A module that outgrows one responsibility is split (DESIGN.md 2)."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_no_module_is_named_after_nothing(path: Path) -> None:
+    """Names such as `utils` say no responsibility and collect everything."""
+    words = {word.strip("_") for word in path.relative_to(ROOT).with_suffix("").parts}
+    assert not words & {"utils", "util", "common", "helpers", "helper", "core", "misc"}
+
+
+def _tests_of(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+def test_every_test_says_in_one_sentence_what_it_proves() -> None:
+    """The first line of each test is a docstring that ends as a sentence."""
+    silent = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path, text in texts(".py")
+        if path.name.startswith("test_") and path.is_relative_to(ROOT / "tests")
+        for node in _tests_of(ast.parse(text))
+        if not (ast.get_docstring(node) or "").split("\n\n")[0].rstrip().endswith((".", "?"))
+    ]
+    assert silent == []
+
+
+def test_no_test_is_skipped_or_expected_to_fail() -> None:
+    """A test that does not run proves nothing; what cannot run here is marked e2e."""
+    banned = re.compile(r"\bpytest\.(skip|xfail|importorskip)\b|\bmark\.(skip|skipif|xfail)\b")
+    found = [
+        str(path.relative_to(ROOT))
+        for path, text in texts(".py")
+        if path.is_relative_to(ROOT / "tests") and path != Path(__file__) and banned.search(text)
+    ]
+    assert found == []
+
+
+def test_nothing_is_left_for_later_in_the_code() -> None:
+    """No tracked source carries a to-do, and no function is a stub."""
+    banned = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|NotImplemented" + r"Error)\b")
+    assert [str(path.relative_to(ROOT)) for path, text in texts(".py", ".sh", ".toml") if banned.search(text)] == []
+
+
+def test_no_tracked_file_names_a_machine() -> None:
+    """Paths of one machine mean nothing on another and tell where the project was written."""
+    found = [
+        f"{path.relative_to(ROOT)}: {place}" for path, text in texts() for place in MACHINE_PATHS if place in text
+    ]
+    assert found == []
+
+
+def test_the_lock_file_names_the_public_index_only() -> None:
+    """A lock written against a mirror would be useless, and public, everywhere else."""
+    lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://([^/\"]+)", lock)) <= ALLOWED_HOSTS
+
+
+def test_the_version_is_the_newest_entry_of_the_changelog() -> None:
+    """One static version, in pyproject.toml, and a changelog that starts with it."""
+    pyproject = project()
+    assert isinstance(pyproject["project"], dict)
+    newest = re.search(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == pyproject["project"]["version"]
