@@ -19,7 +19,8 @@ HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS
 
 _DURATION_NS = {"ms": 1_000_000, "s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
-_NUMBER = r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+"
+_NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18}"
+"""At most 18 digits on each side: Python refuses to convert texts of thousands of them."""
 _DURATION = re.compile(rf"\s*({_NUMBER})\s*(ms|s|m|h|d)\s*")
 _PERCENT = re.compile(rf"\s*({_NUMBER})\s*%\s*")
 _QUANTITY = re.compile(rf"\s*(-?(?:{_NUMBER}))\s*([A-Za-z%]*)\s*")
