@@ -1,5 +1,7 @@
 """Pure evaluation: plan + answers + now -> StatusSet. Owns the types `Query`, `Answers` and `Status`."""
 
+from slo_otel.evaluation._evaluate import evaluate
+from slo_otel.evaluation._needs import needs
 from slo_otel.evaluation._queries import (
     Alive,
     Answers,
@@ -52,4 +54,6 @@ __all__ = [
     "Status",
     "StatusSet",
     "Users",
+    "evaluate",
+    "needs",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,8 +10,16 @@ from typing import TypeAlias
 
 from slo_otel.evaluation._queries import Group
 from slo_otel.recorder import Tally
+from slo_otel.units import seconds
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+
+def _number(value: float | None) -> Json:
+    """Strict JSON has no infinity: it becomes the text `inf` or `-inf`; null is what is not known."""
+    if value is None or math.isfinite(value):
+        return value
+    return "inf" if value > 0 else "-inf"
 
 
 class Scope(StrEnum):
@@ -44,6 +53,15 @@ class Budget:
     limit: float | None
     spent: int
 
+    def to_json(self) -> dict[str, Json]:
+        """Ratios, with an infinite one as the text `inf` or `-inf`, and numbers of events."""
+        return {
+            "consumed": _number(self.consumed),
+            "remaining": _number(self.remaining),
+            "limit": _number(self.limit),
+            "spent": self.spent,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Burn:
@@ -58,6 +76,16 @@ class Burn:
     sli: float | None
     valid: int
     state: State
+
+    def to_json(self) -> dict[str, Json]:
+        """The window in seconds, the rate with infinity as the text `inf`."""
+        return {
+            "window": seconds(self.window_ns),
+            "rate": _number(self.rate),
+            "sli": _number(self.sli),
+            "valid": self.valid,
+            "state": self.state.value,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +116,29 @@ class Status:
     burns: tuple[Burn, ...]
     notes: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Json]:
+        """Strict JSON: moments in seconds since the epoch, unknown numbers null, infinite ones `inf` or `-inf`."""
+        since = self.first_observed_ns
+        return {
+            "slo": self.slo,
+            "entry": self.entry,
+            "group": dict(self.group),
+            "state": self.state.value,
+            "warming_up": self.warming_up,
+            "as_of": seconds(self.as_of_ns),
+            "window": self.window,
+            "target": self.target,
+            "objective": self.objective,
+            "events": {"good": self.tally.good, "bad": self.tally.bad, "excluded": self.tally.excluded},
+            "sli": _number(self.sli),
+            "excluded_share": _number(self.excluded_share),
+            "coverage": _number(self.coverage),
+            "first_observed": None if since is None else seconds(since),
+            "budget": None if self.budget is None else self.budget.to_json(),
+            "burns": [burn.to_json() for burn in self.burns],
+            "notes": list(self.notes),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class StatusSet:
@@ -99,6 +150,16 @@ class StatusSet:
     service: str
     statuses: tuple[Status, ...]
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        """Strict JSON (`json.dumps(..., allow_nan=False)` takes it); `at` in seconds since the epoch."""
+        return {
+            "at": seconds(self.at_ns),
+            "scope": self.scope.value,
+            "service": self.service,
+            "statuses": [status.to_json() for status in self.statuses],
+            "notes": list(self.notes),
+        }
 
     def find(self, slo: str, group: Mapping[str, str] | None = None) -> Status | None:
         """The status of one SLO; `group` must name every `per` attribute when there are several groups."""

@@ -1,0 +1,145 @@
+"""What one evaluation costs: `needs`, `answer`, `evaluate` of 300 SLO × group pairs; and what slices weigh.
+
+    python benchmarks/evaluate.py [--profile]
+
+Two shapes with the same 300 pairs: 300 SLOs without groups, and 30 SLOs of ten regions. Every pair has a month
+behind it, in which all slices had traffic. The limit is 10 ms a tick (DESIGN.md 5).
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import statistics
+import time
+import tracemalloc
+from fractions import Fraction
+
+from slo_otel.evaluation import Scope, StatusSet, evaluate, needs
+from slo_otel.ledger import MemoryLedger
+from slo_otel.plan import (
+    SLO,
+    CellKey,
+    Fixed,
+    Form,
+    Indicator,
+    Judgement,
+    Kind,
+    Match,
+    Measure,
+    NameTerm,
+    Occurrences,
+    Outcome,
+    Plan,
+    RatioObjective,
+    RatioRule,
+    Selection,
+    Verdict,
+)
+from slo_otel.recorder import CellSnapshot, Limits, Snapshot
+from slo_otel.units import DAY_NS, MINUTE_NS, SECOND_NS, Rolling
+
+STEP_NS = 15 * SECOND_NS
+LIMITS = Limits(0, 0, 0, 0, 0, 0, 0)
+START_NS = 1_750_000_500 * SECOND_NS
+
+
+def plan_of(slos: int, per: tuple[str, ...]) -> Plan:
+    """Ratio SLOs of 99.5 % over 30 days: a compliance window and seven look-backs each."""
+    return Plan("bench", STEP_NS, tuple(slo_of(f"slo-{number}", per) for number in range(slos)))
+
+
+def slo_of(name: str, per: tuple[str, ...]) -> SLO:
+    """One of them."""
+    rule = RatioRule(Form.SUCCESS, None)
+    indicator = Indicator(name, Form.SUCCESS, Selection(Match((NameTerm(name),))), rule, f"print-{name}", per)
+    objective = RatioObjective(Fraction(995, 1000))
+    return SLO(name, name, indicator, objective, Rolling(30 * DAY_NS), Occurrences(), 20, 1)
+
+
+class Traffic:
+    """Two cells a pair, good and bad, which grow at every tick."""
+
+    def __init__(self, plan: Plan, groups: tuple[str, ...]) -> None:
+        self._cells = [
+            (CellKey(Kind.OPERATION, (slo.name,), outcome=outcome, attributes=group), (judgement,))
+            for slo in plan.slos
+            for group in (tuple((name, value) for name in slo.indicator.per) for value in groups)
+            for outcome, verdict in ((Outcome.SUCCESS, Verdict.GOOD), (Outcome.ERROR, Verdict.BAD))
+            for judgement in [Judgement(slo.name, Measure(slo.indicator.fingerprint), group, Fixed(verdict))]
+        ]
+
+    def snapshot(self, number: int, at_ns: int) -> Snapshot:
+        """All cells as they are after `number` ticks."""
+        cells = tuple(
+            CellSnapshot(key, judgements, START_NS, number * (200 if key.outcome is Outcome.SUCCESS else 1), None)
+            for key, judgements in self._cells
+        )
+        return Snapshot("bench", at_ns, at_ns, cells, (), (), (), LIMITS)
+
+
+def filled(plan: Plan, groups: tuple[str, ...]) -> tuple[MemoryLedger, int, list[float]]:
+    """A ledger after 28 days of 15-minute ticks and two days of 15-second ones; the last tick; append times."""
+    ledger, traffic, spent, now = MemoryLedger(plan), Traffic(plan, groups), [], START_NS
+    ticks = [15 * MINUTE_NS] * (28 * 96) + [STEP_NS] * (2 * DAY_NS // STEP_NS)
+    for number, length in enumerate(ticks, start=1):
+        now += length
+        snapshot = traffic.snapshot(number, now)
+        began = time.perf_counter()
+        ledger.append(snapshot)
+        spent.append(time.perf_counter() - began)
+    return ledger, now, spent
+
+
+def tick(plan: Plan, ledger: MemoryLedger, now: int) -> tuple[StatusSet, tuple[float, float, float]]:
+    """One evaluation, and the seconds of its three parts."""
+    t0 = time.perf_counter()
+    queries = needs(plan, now)
+    t1 = time.perf_counter()
+    answers = ledger.answer(queries)
+    t2 = time.perf_counter()
+    statuses = evaluate(plan, answers, now, scope=Scope.PROCESS)
+    return statuses, (t1 - t0, t2 - t1, time.perf_counter() - t2)
+
+
+def report(name: str, plan: Plan, groups: tuple[str, ...], *, profile: bool) -> None:
+    """Fill, measure and print one shape."""
+    tracemalloc.start()
+    ledger, now, spent = filled(plan, groups)
+    weight, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    parts = [tick(plan, ledger, now)[1] for _ in range(50)]
+    pairs = len(tick(plan, ledger, now)[0].statuses)
+    medians = [statistics.median(column) * 1e3 for column in zip(*parts, strict=True)]
+    total = statistics.median(map(sum, parts)) * 1e3
+    print(
+        f"{name}: {pairs} pairs, tick {total:.2f} ms (needs {medians[0]:.2f}, answer {medians[1]:.2f},"
+        f" evaluate {medians[2]:.2f}), worst {max(map(sum, parts)) * 1e3:.2f} ms;"
+        f" {weight / pairs / 1e3:.0f} kB a pair; append median {statistics.median(spent) * 1e3:.2f} ms traced"
+    )
+    if profile:
+        _profile(plan, ledger, now)
+
+
+def _profile(plan: Plan, ledger: MemoryLedger, now: int) -> None:
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for _ in range(20):
+        tick(plan, ledger, now)
+    profiler.disable()
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(14)
+
+
+def main() -> None:
+    """Both shapes."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--profile", action="store_true")
+    chosen = arguments.parse_args()
+    report("300 SLOs", plan_of(300, ()), ("",), profile=chosen.profile)
+    groups = tuple(f"region-{number}" for number in range(10))
+    report("30 SLOs of 10 regions", plan_of(30, ("region",)), groups, profile=chosen.profile)
+
+
+if __name__ == "__main__":
+    main()

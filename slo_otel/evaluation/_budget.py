@@ -1,0 +1,107 @@
+"""SLI, error budget and burn rate of verdict counts: the formulas of slo-math 1.1 to 1.4.
+
+Counts are integers and `e` is the exact fraction of the policy; floats appear in the order of the generated
+rules, `b / n / e * v` in binary64, so that process and Prometheus decide alike (slo-math 2.5).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from slo_otel.evaluation._status import Budget, Burn, State
+from slo_otel.evaluation._windows import Span
+from slo_otel.plan import CountedRule, Indicator, Tallying
+from slo_otel.recorder import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many events a verdict needs. A zero budget needs one: its first bad event exhausts it."""
+
+    min_events: int
+    min_failures: int
+
+
+def derived(indicator: Indicator, counted: Tally) -> Tally:
+    """Good, bad and excluded events, where the SLI is given with a total also the number that follows from it.
+
+    Good (or bad) beyond the total is clamped to it (POLICY.md 5); `skewed` tells.
+    """
+    rule = indicator.rule
+    if not isinstance(rule, CountedRule) or rule.tallying is Tallying.GOOD_BAD:
+        return counted
+    total = counted.total
+    if rule.tallying is Tallying.GOOD_TOTAL:
+        good = min(counted.good, total)
+        return Tally(good, total - good, counted.excluded, total)
+    bad = min(counted.bad, total)
+    return Tally(total - bad, bad, counted.excluded, total)
+
+
+def skewed(indicator: Indicator, counted: Tally) -> bool:
+    """Whether a part was counted more often than the whole."""
+    rule = indicator.rule
+    if not isinstance(rule, CountedRule) or rule.tallying is Tallying.GOOD_BAD:
+        return False
+    part = counted.good if rule.tallying is Tallying.GOOD_TOTAL else counted.bad
+    return part > counted.total
+
+
+def sli(good: int, bad: int) -> float | None:
+    """`g / (g + b)`; None, not 0 and not 1, without a valid event."""
+    valid = good + bad
+    return good / valid if valid else None
+
+
+def excluded_share(tally: Tally) -> float | None:
+    """Excluded / all events; None without any."""
+    seen = tally.good + tally.bad + tally.excluded
+    return tally.excluded / seen if seen else None
+
+
+def coverage(span: Span, since_ns: int) -> float:
+    """`v = clamp((as_of - first_observed) / P, 0, 1)`; for calendar windows not before the period's start."""
+    observed = span.end_ns - max(since_ns, span.start_ns)
+    return min(1.0, max(0, observed) / span.length_ns)
+
+
+def burn_rate(bad: int, valid: int, error_budget: Fraction) -> float | None:
+    """`r / e`: None without events; 0 or infinite for a zero budget, which nothing is divided by."""
+    if not valid:
+        return None
+    if not error_budget:
+        return math.inf if bad else 0.0
+    return bad / valid / float(error_budget)
+
+
+def budget(tally: Tally, error_budget: Fraction, covered: float | None) -> Budget:
+    """The budget of the compliance window; unknown without events and before anything is covered."""
+    valid = tally.good + tally.bad
+    burnt = burn_rate(tally.bad, valid, error_budget)
+    if burnt is None or not covered:
+        return Budget(None, None, None, tally.bad)
+    consumed = burnt * covered
+    limit = error_budget.numerator * valid / error_budget.denominator
+    return Budget(consumed, 1 - consumed, limit, tally.bad)
+
+
+def state(valid: int, bad: int, *, breached: bool, sample: Sample) -> State:
+    """`no_data` and `insufficient` are not `ok` and never `breach`."""
+    if not valid:
+        return State.NO_DATA
+    if valid < sample.min_events:
+        return State.INSUFFICIENT
+    if not breached:
+        return State.OK
+    return State.INSUFFICIENT if bad < sample.min_failures else State.BREACH
+
+
+def burn(tally: Tally, window_ns: int, error_budget: Fraction, sample: Sample) -> Burn:
+    """The burn rate over one look-back window, and whether it rests on enough events."""
+    valid = tally.good + tally.bad
+    enough = valid >= sample.min_events and not 0 < tally.bad < sample.min_failures
+    judged = State.NO_DATA if not valid else State.OK if enough else State.INSUFFICIENT
+    rate = burn_rate(tally.bad, valid, error_budget)
+    return Burn(window_ns, rate, sli(tally.good, tally.bad), valid, judged)

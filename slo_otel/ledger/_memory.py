@@ -1,0 +1,188 @@
+"""The ledger of one process, in memory: it starts empty and dies with the process."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from threading import Lock
+from typing import Final
+
+from slo_otel.evaluation import (
+    Alive,
+    Answers,
+    Counted,
+    Counts,
+    Group,
+    Last,
+    Named,
+    Open,
+    Opened,
+    Query,
+    Sample,
+    Scope,
+    Slice,
+    Slices,
+    StatusSet,
+)
+from slo_otel.ledger._gauges import Gauges
+from slo_otel.ledger._horizon import GRID_NS, horizon
+from slo_otel.ledger._journal import Journal
+from slo_otel.ledger._names import Watched, group_of, watched
+from slo_otel.ledger._protocol import Lease, LedgerHealth
+from slo_otel.ledger._series import Series
+from slo_otel.ledger._shelf import Shelf
+from slo_otel.ledger._timeline import Place, Timeline
+from slo_otel.ledger._writers import Target, Writers
+from slo_otel.plan import Measure, Plan
+from slo_otel.recorder import CellSnapshot, Snapshot
+
+_LEASE: Final = Lease("memory", 0)
+
+
+class MemoryLedger:
+    """Slices of time in memory (DESIGN.md 3, ledger): exact at slice edges, bounded by the recorder's series.
+
+    `append` and `answer` may be called from several threads, one at a time goes on. `latest` never waits. After a
+    fork the child makes its own: a lock may be held, and the parent's slices are not its history.
+    """
+
+    def __init__(self, plan: Plan, *, scope: Scope = Scope.PROCESS) -> None:
+        self._scope = scope
+        self._step_ns = plan.step_ns
+        self._horizon = horizon(plan)
+        self._watched: tuple[Watched, ...] = watched(plan)
+        self._lock = Lock()
+        self._timeline = Timeline(plan.step_ns)
+        self._measures: Shelf[Measure] = Shelf()
+        self._names: Shelf[str] = Shelf()
+        self._events = Series()
+        self._writers = Writers(self._targets)
+        self._journal = Journal()
+        self._gauges = Gauges()
+        self._alive = array("q")
+        self._next_tended = 0
+        self._late = 0
+        self._quarantined = 0
+        self._latest: StatusSet | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """Whose events it holds."""
+        return self._scope
+
+    def append(self, snapshot: Snapshot) -> None:
+        """Add what changed since the writer's previous snapshot to the slice that it belongs to."""
+        with self._lock:
+            place = self._timeline.place(snapshot)
+            if place.reanchored:
+                self._quarantine(place)
+            self._late += snapshot.late
+            self._add(snapshot, place)
+            self._journal.read(snapshot)
+            if not place.quarantined:
+                self._gauges.read(snapshot, place.end_ns)
+                _insert(self._alive, place.end_ns)
+            self._tend()
+
+    def _add(self, snapshot: Snapshot, place: Place) -> None:
+        for target, events in self._writers.changed(snapshot):
+            if not place.quarantined:
+                target.series.add(place.end_ns, self._step_ns, events)
+            elif target.series is self._events:
+                self._quarantined += events.total
+
+    def _targets(self, cell: CellSnapshot) -> tuple[Target, ...]:
+        """The series that a cell adds to: each once, also where two indicators count the same thing."""
+        found = {id(self._events): Target(self._events, None)}
+        for judgement in cell.judgements:
+            series = self._measures.series_of(judgement.measure, judgement.group)
+            found.setdefault(id(series), Target(series, judgement.ruling))
+        for name, dims in self._watched:
+            if name in cell.key.names:
+                series = self._names.series_of(name, group_of(cell.key, dims))
+                found.setdefault(id(series), Target(series, None))
+        return tuple(found.values())
+
+    def _quarantine(self, place: Place) -> None:
+        end = place.end_ns
+        self._quarantined += self._events.between(end, self._alive[-1] if self._alive else end).total
+        for series in self._all():
+            series.drop_after(end, self._step_ns)
+        self._gauges.drop_after(end)
+        del self._alive[bisect_right(self._alive, end) :]
+
+    def _all(self) -> list[Series]:
+        return [self._events, *self._measures.series, *self._names.series]
+
+    def _tend(self) -> None:
+        """Thin and prune a share of the series at each append, all of them within one step of the grid."""
+        newest = self._timeline.end_ns
+        fine_from = (newest - self._horizon.fine_ns) // GRID_NS * GRID_NS
+        series = self._all()
+        share = -(-len(series) * self._step_ns // GRID_NS)
+        for at in range(self._next_tended, self._next_tended + share):
+            series[at % len(series)].thin(fine_from, GRID_NS)
+            series[at % len(series)].prune(newest - self._horizon.keep_ns)
+        self._next_tended = (self._next_tended + share) % len(series)
+        del self._alive[: bisect_left(self._alive, fine_from)]
+
+    def answer(self, queries: tuple[Query, ...]) -> Answers:
+        """Counts, Slices, Last, Named, Open and Alive from what was appended; the others with nothing."""
+        with self._lock:
+            return Answers(
+                counts={query: self._counts(query) for query in queries if isinstance(query, Counts)},
+                slices={query: self._slices(query) for query in queries if isinstance(query, Slices)},
+                last={query: self._last(query) for query in queries if isinstance(query, Last)},
+                named={query: self._named(query) for query in queries if isinstance(query, Named)},
+                open={query: self._open(query) for query in queries if isinstance(query, Open)},
+                alive={query: self._alive_in(query) for query in queries if isinstance(query, Alive)},
+            )
+
+    def _counts(self, query: Counts) -> dict[Group, Counted]:
+        return self._measures.counts(query.measure, query.dims, query.where, query.start_ns, query.end_ns)
+
+    def _slices(self, query: Slices) -> dict[Group, tuple[Slice, ...]]:
+        edges = (query.start_ns, query.end_ns, query.width_ns)
+        return self._measures.slices(query.measure, query.dims, query.where, edges)
+
+    def _last(self, query: Last) -> dict[Group, Sample]:
+        return self._gauges.last(query.name, query.dims, query.where, query.at_ns, query.horizon_ns)
+
+    def _named(self, query: Named) -> dict[Group, int]:
+        found = self._names.counts(query.name, query.dims, query.where, query.start_ns, query.end_ns)
+        return {group: counted.tally.total for group, counted in found.items()}
+
+    def _open(self, query: Open) -> dict[Group, Opened]:
+        return self._journal.open(query.name, query.dims, query.where, query.at_ns)
+
+    def _alive_in(self, query: Alive) -> tuple[int, ...]:
+        first, stop = bisect_right(self._alive, query.start_ns), bisect_right(self._alive, query.end_ns)
+        return tuple(self._alive[first:stop])
+
+    def publish(self, statuses: StatusSet) -> None:
+        """Keep the newest evaluation for everyone who reads."""
+        self._latest = statuses
+
+    def latest(self) -> StatusSet | None:
+        """The newest published evaluation; one reference, read without a lock."""
+        return self._latest
+
+    def lead(self) -> Lease | None:
+        """Always a lease: nobody else evaluates this process."""
+        return _LEASE
+
+    def health(self) -> LedgerHealth:
+        """What a clock that jumped, late snapshots or too many open things did."""
+        with self._lock:
+            dropped = self._journal.dropped
+            detail = f"{dropped} begun things did not fit" if dropped else ""
+            return LedgerHealth(not dropped, detail, self._quarantined, self._late)
+
+    def close(self) -> None:
+        """Nothing to release. What was published can still be read."""
+
+
+def _insert(ends: array[int], end_ns: int) -> None:
+    at = bisect_left(ends, end_ns)
+    if at == len(ends) or ends[at] != end_ns:
+        ends.insert(at, end_ns)

@@ -1,0 +1,123 @@
+"""One counter over time: cumulative verdict counts at the ends of the slices in which they changed.
+
+A window `(start, end]` is the difference of two look-ups, so it is exact wherever both edges are kept. Thinning
+keeps the last point at or before every edge of the coarse grid and therefore changes no look-up at such an edge.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import Final
+
+from slo_otel.recorder import Tally
+
+_BEFORE_ALL: Final = -(2**63)
+_ZERO: Final = Tally()
+
+
+class Series:
+    """Cumulative tallies by slice. Times are wall nanoseconds; the caller holds the ledger's lock.
+
+    The first point is a base that no window can start before: zero at the beginning of time, later what pruning
+    left. So every look-up finds a point.
+    """
+
+    __slots__ = ("_bad", "_ends", "_excluded", "_good", "_thinned", "_total", "since_ns")
+
+    def __init__(self) -> None:
+        self._ends = array("q", (_BEFORE_ALL,))
+        self._good = array("q", (0,))
+        self._bad = array("q", (0,))
+        self._excluded = array("q", (0,))
+        self._total = array("q", (0,))
+        self._thinned = 0
+        self.since_ns: int | None = None
+        """`first_observed`: the start of the first slice with an event; None before. Survives pruning."""
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def add(self, end_ns: int, width_ns: int, events: Tally) -> None:
+        """Add events to the slice `(end_ns - width_ns, end_ns]`; a late one changes what came after it too."""
+        start = end_ns - width_ns
+        if self.since_ns is None or start < self.since_ns:
+            self.since_ns = start
+        at = self._point(end_ns)
+        for column, count in zip(self._columns(), _counts(events), strict=True):
+            if count:
+                for later in range(at, len(column)):
+                    column[later] += count
+
+    def _point(self, end_ns: int) -> int:
+        at = bisect_left(self._ends, end_ns)
+        if at == len(self._ends) or self._ends[at] != end_ns:
+            self._ends.insert(at, end_ns)
+            for column in self._columns():
+                column.insert(at, column[at - 1])
+        return at
+
+    def _columns(self) -> tuple[array[int], array[int], array[int], array[int]]:
+        return self._good, self._bad, self._excluded, self._total
+
+    def between(self, start_ns: int, end_ns: int) -> Tally:
+        """The events of the slices that end in `(start_ns, end_ns]`."""
+        ends = self._ends
+        last = bisect_right(ends, end_ns) - 1
+        first = bisect_right(ends, start_ns, 0, last + 1) - 1
+        if first == last:
+            return _ZERO
+        good, bad, excluded, total = self._good, self._bad, self._excluded, self._total
+        return Tally(
+            good[last] - good[first],
+            bad[last] - bad[first],
+            excluded[last] - excluded[first],
+            total[last] - total[first],
+        )
+
+    def last_ns(self, end_ns: int) -> int | None:
+        """The end of the last slice with an event at or before `end_ns`."""
+        found = self._ends[bisect_right(self._ends, end_ns) - 1]
+        return None if found == _BEFORE_ALL else found
+
+    def slices(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, Tally]]:
+        """The end and the events of each kept slice that ends in `(start_ns, end_ns]`, ascending."""
+        ends = self._ends
+        for at in range(bisect_right(ends, start_ns), bisect_right(ends, end_ns)):
+            yield ends[at], Tally(*(column[at] - column[at - 1] for column in self._columns()))
+
+    def drop_after(self, end_ns: int, width_ns: int) -> None:
+        """Forget the slices that end after `end_ns`: the future that a clock stepping back leaves behind."""
+        keep = max(1, bisect_right(self._ends, end_ns))
+        for column in (self._ends, *self._columns()):
+            del column[keep:]
+        self._thinned = min(self._thinned, keep - 1)
+        if self.since_ns is not None and self.since_ns > end_ns - width_ns:
+            self.since_ns = None
+
+    def thin(self, until_ns: int, grid_ns: int) -> None:
+        """Of the slices up to `until_ns`, a multiple of the grid, keep the last one before each of its edges."""
+        first, stop = self._thinned, bisect_right(self._ends, until_ns)
+        if stop - first < 2:
+            return
+        buckets = [-(-end // grid_ns) for end in self._ends[first:stop]]
+        kept = [first + at for at in range(len(buckets) - 1) if buckets[at] != buckets[at + 1]]
+        kept.append(stop - 1)
+        for column in (self._ends, *self._columns()):
+            column[first:stop] = array("q", [column[at] for at in kept])
+        self._thinned = first + len(kept) - 1
+
+    def prune(self, before_ns: int) -> None:
+        """Fold the slices that end before `before_ns` into the base; the newest slice stays, whatever its age."""
+        drop = min(bisect_left(self._ends, before_ns) - 1, len(self._ends) - 2)
+        if drop <= 0:
+            return
+        for column in (self._ends, *self._columns()):
+            del column[:drop]
+        self._ends[0] = _BEFORE_ALL
+        self._thinned = max(0, self._thinned - drop)
+
+
+def _counts(events: Tally) -> tuple[int, int, int, int]:
+    return events.good, events.bad, events.excluded, events.total
