@@ -188,10 +188,15 @@ def _counted(plan: Plan, rule: CountedRule, key: CellKey) -> Ruling | None:
     if verdict is None and not total:
         return None
     if _excluded(plan, rule.exclude, key):
-        return Fixed(Verdict.EXCLUDED, total)
+        return _left_out(rule, total=total)
     if verdict is not None and (overruled := _overruled(key)) is not None:
         return Fixed(overruled, total)
     return Fixed(verdict, total)
+
+
+def _left_out(rule: CountedRule, *, total: bool) -> Fixed | None:
+    """Counted as excluded once: where there is a total, by the event of the total and not by its part."""
+    return Fixed(Verdict.EXCLUDED) if total or rule.tallying is Tallying.GOOD_BAD else None
 
 
 def _named(rule: CountedRule, key: CellKey) -> Verdict | None:
