@@ -37,6 +37,12 @@ SLO_VERDICT: Final = "slo.verdict"
 SLO_SCOPE: Final = "slo.scope"
 SLO_WINDOW: Final = "slo.window"
 WINDOW_TYPE: Final = "slo.window.type"
+SLO_ENTRY: Final = "slo.entry"
+SLO_OWNER: Final = "slo.owner"
+SLO_TIER: Final = "slo.tier"
+SLO_DESCRIPTION: Final = "slo.description"
+SLO_RUNBOOK: Final = "slo.runbook"
+ERROR_TYPE: Final = "error.type"
 OVERFLOW: Final = "otel.metric.overflow"
 
 ATTRIBUTES: Final[dict[str, str]] = {

@@ -1,1 +1,23 @@
-"""Under construction by its room."""
+"""Snapshots and evaluations become OTLP metrics: the translation, the loop with deadlines of its own."""
+
+from slo_otel.export._data import MAX_POINTS, Outgoing, Translation, requests
+from slo_otel.export._environment import interval_ns, wanted
+from slo_otel.export._exports import Exports, Source
+from slo_otel.export._lane import InlineLane, Lane, ThreadLane
+from slo_otel.export._own import ExportTimes, Own
+
+__all__ = [
+    "MAX_POINTS",
+    "ExportTimes",
+    "Exports",
+    "InlineLane",
+    "Lane",
+    "Outgoing",
+    "Own",
+    "Source",
+    "ThreadLane",
+    "Translation",
+    "interval_ns",
+    "requests",
+    "wanted",
+]

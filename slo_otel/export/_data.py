@@ -1,0 +1,110 @@
+"""From a snapshot and an evaluation to OpenTelemetry's `MetricsData`, by the SDK's public types only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from opentelemetry.sdk.metrics.export import (
+    Gauge,
+    Histogram,
+    Metric,
+    MetricsData,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from slo_otel import names
+from slo_otel.evaluation import StatusSet
+from slo_otel.export._durations import DurationHistograms
+from slo_otel.export._events import EventSums
+from slo_otel.export._gauges import evaluated, promised
+from slo_otel.export._own import Own, own_metrics
+from slo_otel.export._series import Starts
+from slo_otel.plan import Plan
+from slo_otel.recorder import Snapshot
+
+MAX_POINTS: Final = 2_000
+"""Points in one request: 10,000 histograms in one go are more than a gRPC server takes (opentelemetry.md 0.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is known at one moment: what an export sends."""
+
+    snapshot: Snapshot
+    statuses: StatusSet | None
+    """The newest evaluation; None before the first tick."""
+    own: Own
+
+
+class Translation:
+    """Turns what is known into metrics. Its only memory is the start time of each series."""
+
+    def __init__(self, plan: Plan, born_ns: int) -> None:
+        """`born_ns` is the wall time since when this process counts."""
+        self._plan = plan
+        self._born_ns = born_ns
+        starts = Starts()
+        self._events = EventSums(plan, born_ns, starts)
+        self._durations = DurationHistograms(plan, born_ns, starts)
+
+    def metrics(self, outgoing: Outgoing) -> tuple[Metric, ...]:
+        """Every metric that has a point, counters first."""
+        time_ns = outgoing.snapshot.taken_wall_ns
+        found = (
+            self._events.metric(outgoing.snapshot),
+            self._durations.metric(outgoing.snapshot),
+            *own_metrics(outgoing.own, self._born_ns, time_ns),
+            *promised(self._plan, time_ns),
+            *(() if outgoing.statuses is None else evaluated(outgoing.statuses)),
+        )
+        return tuple(metric for metric in found if metric.data.data_points)
+
+
+def requests(metrics: Iterable[Metric], resource: Resource, limit: int = MAX_POINTS) -> Iterator[MetricsData]:
+    """The metrics in requests of at most `limit` points, in order; a metric may be spread over several."""
+    for chunk in _chunks(metrics, limit):
+        scope = ScopeMetrics(_scope(), chunk, "")
+        yield MetricsData((ResourceMetrics(resource, (scope,), resource.schema_url),))
+
+
+def _chunks(metrics: Iterable[Metric], limit: int) -> Iterator[tuple[Metric, ...]]:
+    chunk: list[Metric] = []
+    room = limit
+    for metric in metrics:
+        at, size = 0, len(metric.data.data_points)
+        while at < size:
+            taken = min(room, size - at)
+            chunk.append(_part(metric, at, at + taken))
+            at, room = at + taken, room - taken
+            if not room:
+                yield tuple(chunk)
+                chunk, room = [], limit
+    if chunk:
+        yield tuple(chunk)
+
+
+def _part(metric: Metric, start: int, end: int) -> Metric:
+    data = metric.data
+    if (start, end) == (0, len(data.data_points)):
+        return metric
+    match data:
+        case Sum() | Gauge():
+            return replace(metric, data=replace(data, data_points=data.data_points[start:end]))
+        case Histogram():
+            return replace(metric, data=replace(data, data_points=data.data_points[start:end]))
+        case _:
+            raise TypeError(type(data))
+
+
+def _scope() -> InstrumentationScope:
+    try:
+        return InstrumentationScope(names.SCOPE, version("slo-otel"))
+    except PackageNotFoundError:
+        return InstrumentationScope(names.SCOPE)

@@ -1,0 +1,159 @@
+"""`slo.operation.duration`: explicit histograms whose buckets give the slow count of the process exactly.
+
+Events that are bad at every threshold by ruling (timeouts, late cancellations, streams without a first byte) are in
+the last bucket whatever they took, so that `count - le` at a threshold equals what the process calls slow.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDataPoint, Metric
+from opentelemetry.sdk.metrics.export import Histogram as HistogramData
+
+from slo_otel import names
+from slo_otel.export._series import SECONDS, Attributes, Group, Starts, attributes
+from slo_otel.plan import Fixed, Form, Indicator, Plan, Ruling, Split, Verdict
+from slo_otel.recorder import CellSnapshot, Histogram, Snapshot
+from slo_otel.units import seconds
+
+_ABSENT = cast("float", None)
+"""Minimum and maximum are optional in OTLP and say little when cumulative; the SDK's types do not know that."""
+
+
+@dataclass(slots=True)
+class Bins:
+    """One histogram while it is added up. `counts` has one more entry than `bounds`."""
+
+    bounds: tuple[float, ...]
+    counts: list[int] = field(default_factory=list)
+    sum: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts = [0] * (len(self.bounds) + 1)
+
+    def spread(self, values: Histogram, *, up_to: float | None = None) -> None:
+        """Add values (those of at most `up_to`) to their buckets; exact since `bounds` are a subset of theirs."""
+        for upper, count in zip((*values.bounds, float("inf")), values.counts, strict=True):
+            if count and (up_to is None or upper <= up_to):
+                self.counts[bisect_left(self.bounds, upper)] += count
+        self.sum += values.sum if up_to is None else _sum_at_most(values, up_to)
+
+    def slow(self, count: int, total: float) -> None:
+        """Add events that are above every bound by ruling, and the seconds they took together."""
+        self.counts[-1] += count
+        self.sum += total
+
+
+def _sum_at_most(values: Histogram, bound: float) -> float:
+    return sum(values.sums[: values.cuts.index(bound) + 1])
+
+
+def _sum_above(values: Histogram, bound: float) -> float:
+    return sum(values.sums[values.cuts.index(bound) + 1 :])
+
+
+@dataclass(slots=True)
+class _Pair:
+    """The two histograms of one group."""
+
+    born_ns: int
+    valid: Bins
+    excluded: Bins
+
+    def add(self, cell: CellSnapshot, ruling: Ruling) -> None:
+        """Add one cell; the rulings of its thresholds differ only in the threshold, so one stands for all."""
+        self.born_ns = min(self.born_ns, cell.start_ns)
+        duration = cell.duration
+        if duration is None:
+            return
+        match ruling:
+            case Fixed(Verdict.EXCLUDED):
+                self.excluded.spread(duration)
+            case Fixed(Verdict.BAD):
+                self.valid.slow(cell.count, duration.sum)
+            case Split(at_ns, Verdict.EXCLUDED, Verdict.BAD):
+                self._cancelled(cell, duration, seconds(at_ns))
+            case Split(first_byte=True):
+                self._answered(cell)
+            case _:
+                self.valid.spread(duration)
+
+    def _cancelled(self, cell: CellSnapshot, duration: Histogram, patience: float) -> None:
+        self.excluded.spread(duration, up_to=patience)
+        self.valid.slow(cell.count - duration.at_most(patience), _sum_above(duration, patience))
+
+    def _answered(self, cell: CellSnapshot) -> None:
+        first = cell.first_byte
+        if first is not None:
+            self.valid.spread(first)
+        self.valid.slow(cell.count - (sum(first.counts) if first is not None else 0), 0.0)
+
+
+class DurationHistograms:
+    """One histogram per latency indicator (entry and variant), group, and valid or excluded."""
+
+    def __init__(self, plan: Plan, born_ns: int, starts: Starts) -> None:
+        self._born_ns = born_ns
+        self._starts = starts
+        self._indicators = tuple(found for found in plan.indicators if found.form is Form.LATENCY)
+        self._bounds = {indicator.name: bounds(indicator) for indicator in self._indicators}
+
+    def metric(self, snapshot: Snapshot) -> Metric:
+        """The metric of one snapshot; every point has the snapshot's time."""
+        points = tuple(self._points(snapshot))
+        data = HistogramData(points, AggregationTemporality.CUMULATIVE)
+        return Metric(names.DURATION, "Durations of the events of latency service levels.", "s", data)
+
+    def _points(self, snapshot: Snapshot) -> Iterator[HistogramDataPoint]:
+        for (indicator, group), pair in self._pairs(snapshot).items():
+            series = (names.DURATION, indicator, group)
+            start_ns = self._starts.of(series, pair.born_ns, snapshot.taken_wall_ns)
+            for verdict, bins in (("valid", pair.valid), ("excluded", pair.excluded)):
+                told = attributes(indicator, group, {names.SLO_VERDICT: verdict})
+                yield point(told, start_ns, snapshot.taken_wall_ns, bins)
+
+    def _pairs(self, snapshot: Snapshot) -> dict[tuple[str, Group], _Pair]:
+        pairs: dict[tuple[str, Group], _Pair] = {
+            (each.name, ()): self._pair(each.name, self._born_ns) for each in self._indicators if not each.dims
+        }
+        for cell in snapshot.cells:
+            for indicator, (group, ruling) in self._first_rulings(cell).items():
+                pair = pairs.get((indicator, group)) or self._pair(indicator, cell.start_ns)
+                pair.add(cell, ruling)
+                pairs[indicator, group] = pair
+        return pairs
+
+    def _first_rulings(self, cell: CellSnapshot) -> dict[str, tuple[Group, Ruling]]:
+        found: dict[str, tuple[Group, Ruling]] = {}
+        for judgement in cell.judgements:
+            if judgement.indicator in self._bounds:
+                found.setdefault(judgement.indicator, (judgement.group, judgement.ruling))
+        return found
+
+    def _pair(self, indicator: str, born_ns: int) -> _Pair:
+        mine = self._bounds[indicator]
+        return _Pair(born_ns, Bins(mine), Bins(mine))
+
+
+def bounds(indicator: Indicator) -> tuple[float, ...]:
+    """The bucket bounds of an indicator in seconds: its thresholds and those of the semantic conventions."""
+    return tuple(sorted({*map(seconds, indicator.thresholds), *SECONDS}))
+
+
+def point(told: Attributes, start_ns: int, time_ns: int, bins: Bins) -> HistogramDataPoint:
+    """A histogram point of what was added up."""
+    return HistogramDataPoint(
+        attributes=told,
+        start_time_unix_nano=start_ns,
+        time_unix_nano=time_ns,
+        count=sum(bins.counts),
+        sum=bins.sum,
+        bucket_counts=tuple(bins.counts),
+        explicit_bounds=bins.bounds,
+        min=_ABSENT,
+        max=_ABSENT,
+    )
