@@ -15,6 +15,7 @@ import statistics
 import time
 import tracemalloc
 from fractions import Fraction
+from itertools import accumulate
 
 from slo_otel.evaluation import Scope, StatusSet, evaluate, needs
 from slo_otel.ledger import MemoryLedger
@@ -43,6 +44,7 @@ from slo_otel.units import DAY_NS, MINUTE_NS, SECOND_NS, Rolling
 STEP_NS = 15 * SECOND_NS
 LIMITS = Limits(0, 0, 0, 0, 0, 0, 0)
 START_NS = 1_750_000_500 * SECOND_NS
+LENGTHS = [15 * MINUTE_NS] * (28 * 96) + [STEP_NS] * (2 * DAY_NS // STEP_NS)
 
 
 def plan_of(slos: int, per: tuple[str, ...]) -> Plan:
@@ -79,17 +81,15 @@ class Traffic:
         return Snapshot("bench", at_ns, at_ns, cells, (), (), (), LIMITS)
 
 
-def filled(plan: Plan, groups: tuple[str, ...]) -> tuple[MemoryLedger, int, list[float]]:
-    """A ledger after 28 days of 15-minute ticks and two days of 15-second ones; the last tick; append times."""
-    ledger, traffic, spent, now = MemoryLedger(plan), Traffic(plan, groups), [], START_NS
-    ticks = [15 * MINUTE_NS] * (28 * 96) + [STEP_NS] * (2 * DAY_NS // STEP_NS)
-    for number, length in enumerate(ticks, start=1):
-        now += length
-        snapshot = traffic.snapshot(number, now)
+def filled(plan: Plan, traffic: Traffic) -> tuple[MemoryLedger, list[float]]:
+    """A ledger after 28 days of 15-minute ticks and two days of 15-second ones; the seconds of each append."""
+    ledger, spent = MemoryLedger(plan), []
+    for number, at_ns in enumerate(accumulate(LENGTHS, initial=START_NS)):
+        snapshot = traffic.snapshot(number, at_ns)
         began = time.perf_counter()
         ledger.append(snapshot)
         spent.append(time.perf_counter() - began)
-    return ledger, now, spent
+    return ledger, spent
 
 
 def tick(plan: Plan, ledger: MemoryLedger, now: int) -> tuple[StatusSet, tuple[float, float, float]]:
@@ -103,32 +103,36 @@ def tick(plan: Plan, ledger: MemoryLedger, now: int) -> tuple[StatusSet, tuple[f
     return statuses, (t1 - t0, t2 - t1, time.perf_counter() - t2)
 
 
+def ticks(plan: Plan, ledger: MemoryLedger, traffic: Traffic, many: int) -> list[tuple[float, float, float]]:
+    """The parts of `many` evaluations, each after an append as in a live process."""
+    begin, parts = START_NS + sum(LENGTHS), []
+    for number in range(1, many + 1):
+        now = begin + number * STEP_NS
+        ledger.append(traffic.snapshot(len(LENGTHS) + number, now))
+        parts.append(tick(plan, ledger, now)[1])
+    return parts
+
+
 def report(name: str, plan: Plan, groups: tuple[str, ...], *, profile: bool) -> None:
     """Fill, measure and print one shape."""
+    traffic = Traffic(plan, groups)
     tracemalloc.start()
-    ledger, now, spent = filled(plan, groups)
+    ledger, _ = filled(plan, traffic)
     weight, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    parts = [tick(plan, ledger, now)[1] for _ in range(50)]
-    pairs = len(tick(plan, ledger, now)[0].statuses)
-    medians = [statistics.median(column) * 1e3 for column in zip(*parts, strict=True)]
-    total = statistics.median(map(sum, parts)) * 1e3
-    print(
-        f"{name}: {pairs} pairs, tick {total:.2f} ms (needs {medians[0]:.2f}, answer {medians[1]:.2f},"
-        f" evaluate {medians[2]:.2f}), worst {max(map(sum, parts)) * 1e3:.2f} ms;"
-        f" {weight / pairs / 1e3:.0f} kB a pair; append median {statistics.median(spent) * 1e3:.2f} ms traced"
-    )
-    if profile:
-        _profile(plan, ledger, now)
-
-
-def _profile(plan: Plan, ledger: MemoryLedger, now: int) -> None:
     profiler = cProfile.Profile()
-    profiler.enable()
-    for _ in range(20):
-        tick(plan, ledger, now)
+    if profile:
+        profiler.enable()
+    parts = ticks(plan, ledger, traffic, 121)
     profiler.disable()
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(14)
+    needed, answered, evaluated = (statistics.median(column) * 1e3 for column in zip(*parts, strict=True))
+    total, worst = statistics.median(map(sum, parts)) * 1e3, max(map(sum, parts)) * 1e3
+    pairs = len(plan.slos) * len(groups)
+    print(f"{name}: {pairs} pairs, {weight / pairs / 1e3:.0f} kB a pair after 30 days")
+    print(f"  a tick {total:.2f} ms: needs {needed:.2f}, answer {answered:.2f}, evaluate {evaluated:.2f}")
+    print(f"  worst {worst:.2f} ms (every 15 minutes all windows move)")
+    if profile:
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(14)
 
 
 def main() -> None:

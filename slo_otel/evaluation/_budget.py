@@ -12,8 +12,24 @@ from fractions import Fraction
 
 from slo_otel.evaluation._status import Budget, Burn, State
 from slo_otel.evaluation._windows import Span
-from slo_otel.plan import CountedRule, Indicator, Tallying
+from slo_otel.plan import Tallying
 from slo_otel.recorder import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBudget:
+    """`e = 1 - target`: exact, and as the binary64 number that is divided by."""
+
+    exact: Fraction
+    ratio: float
+
+    def exceeded(self, bad: int, valid: int) -> bool:
+        """Whether more than `e` of the events were bad: the SLI is below its target. Exact."""
+        return bad * self.exact.denominator > self.exact.numerator * valid
+
+    def events(self, valid: int) -> float:
+        """`e * n`: how many events may be bad."""
+        return self.exact.numerator * valid / self.exact.denominator
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +40,26 @@ class Sample:
     min_failures: int
 
 
-def derived(indicator: Indicator, counted: Tally) -> Tally:
+def derived(tallying: Tallying, counted: Tally) -> Tally:
     """Good, bad and excluded events, where the SLI is given with a total also the number that follows from it.
 
     Good (or bad) beyond the total is clamped to it (POLICY.md 5); `skewed` tells.
     """
-    rule = indicator.rule
-    if not isinstance(rule, CountedRule) or rule.tallying is Tallying.GOOD_BAD:
+    if tallying is Tallying.GOOD_BAD:
         return counted
     total = counted.total
-    if rule.tallying is Tallying.GOOD_TOTAL:
+    if tallying is Tallying.GOOD_TOTAL:
         good = min(counted.good, total)
         return Tally(good, total - good, counted.excluded, total)
     bad = min(counted.bad, total)
     return Tally(total - bad, bad, counted.excluded, total)
 
 
-def skewed(indicator: Indicator, counted: Tally) -> bool:
+def skewed(tallying: Tallying, counted: Tally) -> bool:
     """Whether a part was counted more often than the whole."""
-    rule = indicator.rule
-    if not isinstance(rule, CountedRule) or rule.tallying is Tallying.GOOD_BAD:
+    if tallying is Tallying.GOOD_BAD:
         return False
-    part = counted.good if rule.tallying is Tallying.GOOD_TOTAL else counted.bad
+    part = counted.good if tallying is Tallying.GOOD_TOTAL else counted.bad
     return part > counted.total
 
 
@@ -67,27 +81,26 @@ def coverage(span: Span, since_ns: int) -> float:
     return min(1.0, max(0, observed) / span.length_ns)
 
 
-def burn_rate(bad: int, valid: int, error_budget: Fraction) -> float | None:
+def burn_rate(bad: int, valid: int, ratio: float) -> float | None:
     """`r / e`: None without events; 0 or infinite for a zero budget, which nothing is divided by."""
     if not valid:
         return None
-    if not error_budget:
-        return math.inf if bad else 0.0
-    return bad / valid / float(error_budget)
+    if ratio:
+        return bad / valid / ratio
+    return math.inf if bad else 0.0
 
 
-def budget(tally: Tally, error_budget: Fraction, covered: float | None) -> Budget:
+def budget(tally: Tally, error_budget: ErrorBudget, covered: float | None) -> Budget:
     """The budget of the compliance window; unknown without events and before anything is covered."""
     valid = tally.good + tally.bad
-    burnt = burn_rate(tally.bad, valid, error_budget)
+    burnt = burn_rate(tally.bad, valid, error_budget.ratio)
     if burnt is None or not covered:
         return Budget(None, None, None, tally.bad)
     consumed = burnt * covered
-    limit = error_budget.numerator * valid / error_budget.denominator
-    return Budget(consumed, 1 - consumed, limit, tally.bad)
+    return Budget(consumed, 1 - consumed, error_budget.events(valid), tally.bad)
 
 
-def state(valid: int, bad: int, *, breached: bool, sample: Sample) -> State:
+def state(valid: int, bad: int, sample: Sample, *, breached: bool) -> State:
     """`no_data` and `insufficient` are not `ok` and never `breach`."""
     if not valid:
         return State.NO_DATA
@@ -98,10 +111,12 @@ def state(valid: int, bad: int, *, breached: bool, sample: Sample) -> State:
     return State.INSUFFICIENT if bad < sample.min_failures else State.BREACH
 
 
-def burn(tally: Tally, window_ns: int, error_budget: Fraction, sample: Sample) -> Burn:
+def burn(tally: Tally, window_ns: int, error_budget: ErrorBudget, sample: Sample) -> Burn:
     """The burn rate over one look-back window, and whether it rests on enough events."""
-    valid = tally.good + tally.bad
-    enough = valid >= sample.min_events and not 0 < tally.bad < sample.min_failures
-    judged = State.NO_DATA if not valid else State.OK if enough else State.INSUFFICIENT
-    rate = burn_rate(tally.bad, valid, error_budget)
-    return Burn(window_ns, rate, sli(tally.good, tally.bad), valid, judged)
+    bad = tally.bad
+    valid = tally.good + bad
+    if not valid:
+        return Burn(window_ns, None, None, 0, State.NO_DATA)
+    enough = valid >= sample.min_events and not 0 < bad < sample.min_failures
+    rate = burn_rate(bad, valid, error_budget.ratio)
+    return Burn(window_ns, rate, tally.good / valid, valid, State.OK if enough else State.INSUFFICIENT)

@@ -63,6 +63,7 @@ class MemoryLedger:
         self._next_tended = 0
         self._late = 0
         self._quarantined = 0
+        self._kept: dict[Counts, dict[Group, Counted]] = {}
         self._latest: StatusSet | None = None
 
     @property
@@ -85,7 +86,10 @@ class MemoryLedger:
             self._tend()
 
     def _add(self, snapshot: Snapshot, place: Place) -> None:
+        asked_ns = max((query.end_ns for query in self._kept), default=0)
         for target, events in self._writers.changed(snapshot):
+            if target.series.since_ns is None or place.end_ns <= asked_ns:
+                self._kept = {}
             if not place.quarantined:
                 target.series.add(place.end_ns, self._step_ns, events)
             elif target.series is self._events:
@@ -104,7 +108,7 @@ class MemoryLedger:
         return tuple(found.values())
 
     def _quarantine(self, place: Place) -> None:
-        end = place.end_ns
+        end, self._kept = place.end_ns, {}
         self._quarantined += self._events.between(end, self._alive[-1] if self._alive else end).total
         for series in self._all():
             series.drop_after(end, self._step_ns)
@@ -129,8 +133,9 @@ class MemoryLedger:
     def answer(self, queries: tuple[Query, ...]) -> Answers:
         """Counts, Slices, Last, Named, Open and Alive from what was appended; the others with nothing."""
         with self._lock:
+            self._kept = {query: self._counts(query) for query in queries if isinstance(query, Counts)}
             return Answers(
-                counts={query: self._counts(query) for query in queries if isinstance(query, Counts)},
+                counts=self._kept,
                 slices={query: self._slices(query) for query in queries if isinstance(query, Slices)},
                 last={query: self._last(query) for query in queries if isinstance(query, Last)},
                 named={query: self._named(query) for query in queries if isinstance(query, Named)},
@@ -139,6 +144,9 @@ class MemoryLedger:
             )
 
     def _counts(self, query: Counts) -> dict[Group, Counted]:
+        """A window on the grid holds for many ticks, and so does its answer while nothing is added to it."""
+        if query.end_ns < self._timeline.end_ns and (kept := self._kept.get(query)) is not None:
+            return kept
         return self._measures.counts(query.measure, query.dims, query.where, query.start_ns, query.end_ns)
 
     def _slices(self, query: Slices) -> dict[Group, tuple[Slice, ...]]:

@@ -63,23 +63,22 @@ class Series:
 
     def between(self, start_ns: int, end_ns: int) -> Tally:
         """The events of the slices that end in `(start_ns, end_ns]`."""
+        return self.window(start_ns, end_ns)[0]
+
+    def window(self, start_ns: int, end_ns: int) -> tuple[Tally, int | None]:
+        """The events of the slices that end in `(start_ns, end_ns]`, and where the last one up to then ends."""
         ends = self._ends
         last = bisect_right(ends, end_ns) - 1
         first = bisect_right(ends, start_ns, 0, last + 1) - 1
         if first == last:
-            return _ZERO
+            return _ZERO, ends[last] if last else None
         good, bad, excluded, total = self._good, self._bad, self._excluded, self._total
         return Tally(
             good[last] - good[first],
             bad[last] - bad[first],
             excluded[last] - excluded[first],
             total[last] - total[first],
-        )
-
-    def last_ns(self, end_ns: int) -> int | None:
-        """The end of the last slice with an event at or before `end_ns`."""
-        found = self._ends[bisect_right(self._ends, end_ns) - 1]
-        return None if found == _BEFORE_ALL else found
+        ), ends[last]
 
     def slices(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, Tally]]:
         """The end and the events of each kept slice that ends in `(start_ns, end_ns]`, ascending."""

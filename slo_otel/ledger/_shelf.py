@@ -6,7 +6,7 @@ layout that holds all events by itself, so a query reads one layout and nothing 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Generic, TypeAlias, TypeVar
 
 from slo_otel.evaluation import Counted, Filter, Group, Slice
@@ -45,9 +45,9 @@ class Shelf(Generic[What]):
             since = series.since_ns
             if since is None:
                 continue
-            tally, last = series.between(start_ns, end_ns), series.last_ns(end_ns) or since
-            known = answer.get(group)
-            answer[group] = Counted(tally, since, last) if known is None else _joined(known, tally, since, last)
+            tally, last = series.window(start_ns, end_ns)
+            found = Counted(tally, since, since if last is None else last)
+            answer[group] = _joined(answer[group], found) if group in answer else found
         return answer
 
     def slices(
@@ -63,15 +63,20 @@ class Shelf(Generic[What]):
                 sums[close] = sums.get(close, _ZERO) + events
         return {group: tuple(Slice(at, sums[at]) for at in sorted(sums)) for group, sums in found.items()}
 
-    def _selected(self, what: What, dims: tuple[str, ...], where: Filter) -> Iterator[tuple[Group, Series]]:
+    def _selected(self, what: What, dims: tuple[str, ...], where: Filter) -> Iterable[tuple[Group, Series]]:
         layouts = self._layouts.get(what, {})
         if not where and dims in layouts:
-            yield from layouts[dims].items()
-            return
-        for group, series in _layout(layouts, {*dims, *(name for name, _ in where)}).items():
-            values = dict(group)
-            if all(values[name] == value for name, value in where):
-                yield tuple((name, values[name]) for name in dims), series
+            return layouts[dims].items()
+        return _folded(layouts, dims, where)
+
+
+def _folded(
+    layouts: Mapping[Layout, dict[Group, Series]], dims: tuple[str, ...], where: Filter
+) -> Iterator[tuple[Group, Series]]:
+    for group, series in _layout(layouts, {*dims, *(name for name, _ in where)}).items():
+        values = dict(group)
+        if all(values[name] == value for name, value in where):
+            yield tuple((name, values[name]) for name in dims), series
 
 
 def _layout(layouts: Mapping[Layout, dict[Group, Series]], wanted: set[str]) -> dict[Group, Series]:
@@ -79,5 +84,5 @@ def _layout(layouts: Mapping[Layout, dict[Group, Series]], wanted: set[str]) -> 
     return next((groups for layout, groups in layouts.items() if wanted <= set(layout)), {})
 
 
-def _joined(known: Counted, tally: Tally, since_ns: int, last_ns: int) -> Counted:
-    return Counted(known.tally + tally, min(known.since_ns, since_ns), max(known.last_ns, last_ns))
+def _joined(one: Counted, other: Counted) -> Counted:
+    return Counted(one.tally + other.tally, min(one.since_ns, other.since_ns), max(one.last_ns, other.last_ns))

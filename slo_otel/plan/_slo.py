@@ -234,6 +234,10 @@ class Plan:
     unsupported: tuple[str, ...] = ()
     """What of the file, beyond single SLOs, this version does not evaluate."""
 
+    def __hash__(self) -> int:
+        """Over what can be hashed, so that what follows from a plan can be kept with it."""
+        return hash((self.namespace, self.service, self.step_ns, len(self.slos)))
+
     @property
     def indicators(self) -> tuple[Indicator, ...]:
         """Every indicator once, in the order of the file."""
