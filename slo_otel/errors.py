@@ -92,6 +92,17 @@ def swallow(fault: BaseException, where: str) -> None:
         logger.error("slo_otel: a fault of ours in %s; the service goes on", where, exc_info=fault)
 
 
+def blame(fault: BaseException, where: str) -> None:
+    """Count a fault of code that the user handed us (a judge, an extractor); log it the first time at `where`.
+
+    Never raised, also when strict: the call or request it belongs to is unharmed.
+    """
+    seen = _faults.get(where, 0)
+    _faults[where] = seen + 1
+    if not seen:
+        logger.warning("slo_otel: %s raised; what it would have said is ignored", where, exc_info=fault)
+
+
 @contextmanager
 def guard(where: str) -> Iterator[None]:
     """Run a block that must not break the host. Not for the record path: it costs a microsecond."""

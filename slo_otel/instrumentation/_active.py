@@ -1,0 +1,86 @@
+"""The one slot of the active runtime: only `slo_otel.runtime` sets it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
+
+from slo_otel.instrumentation._bounds import Bounds
+from slo_otel.instrumentation._cells import Cells
+from slo_otel.instrumentation._names import Declared
+from slo_otel.instrumentation._nesting import Nesting
+from slo_otel.plan import CellKey, Plan
+
+if TYPE_CHECKING:
+    from slo_otel.evaluation import StatusSet
+    from slo_otel.recorder import Recorder
+
+
+def _limit(variable: str, default: int) -> Callable[[], int]:
+    def read() -> int:
+        text = os.environ.get(variable, "").strip()
+        return int(text) if text.isdigit() else default
+
+    return read
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Active:
+    """What instrumentation needs of the runtime while one is configured."""
+
+    plan: Plan
+    recorder: Recorder
+    perf: Callable[[], float]
+    """Monotonic seconds, read twice per event."""
+    wall_ns: Callable[[], int]
+    statuses: Callable[[], StatusSet | None]
+    flush: Callable[[float], bool]
+    tap: Callable[[CellKey, float | None], None] | None = None
+    """Told of every closed event (resolved key, duration in seconds); absent in production."""
+    max_values: int = field(default_factory=_limit("SLO_OTEL_MAX_VALUES", 100))
+    """Values of one attribute set by code, per event name, before `overflow`."""
+    max_reasons: int = field(default_factory=_limit("SLO_OTEL_MAX_REASONS", 20))
+    """Reasons beyond those that the policy names."""
+    cells: Cells = field(init=False, repr=False)
+    bounds: Bounds = field(init=False, repr=False)
+    declared: Declared = field(init=False, repr=False)
+    nesting: Nesting = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.cells = Cells(self.plan, self.recorder, self.tap)
+        self.bounds = Bounds(self.plan, self.recorder, self.max_values, self.max_reasons)
+        self.declared = Declared(self.plan)
+        self.nesting = Nesting(self.plan)
+
+
+class Bound(Protocol):
+    """A call site that holds cells of the active runtime."""
+
+    def bind(self, active: Active | None) -> None:
+        """Take what belongs to the new runtime and let go of the old one's."""
+
+
+_active: Active | None = None
+_sites: WeakSet[Bound] = WeakSet()
+
+
+def activate(active: Active | None) -> None:
+    """Make a runtime the active one, or none. Call sites made before and after are bound to it."""
+    global _active  # noqa: PLW0603 - the one slot
+    _active = active
+    for site in list(_sites):
+        site.bind(active)
+
+
+def active() -> Active | None:
+    """The active runtime; None before `configure`, after `shutdown`, and under `SLO_OTEL_DISABLED`."""
+    return _active
+
+
+def register(site: Bound) -> None:
+    """Bind a call site now and at every change, for as long as it lives."""
+    _sites.add(site)
+    site.bind(_active)

@@ -1,0 +1,60 @@
+"""From an event's identity to the recorder's cell, resolved once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from slo_otel.plan import CellKey, Plan, resolve
+
+if TYPE_CHECKING:
+    from slo_otel.recorder import Cell, Recorder
+
+_MOST = 20_000
+"""Entries of a cache. Past it a look-up costs more; the recorder's own limit bounds the series."""
+
+
+class Cells:
+    """The look-up of one runtime. Bound cells stay valid for as long as their recorder lives."""
+
+    def __init__(self, plan: Plan, recorder: Recorder, tap: Callable[[CellKey, float | None], None] | None) -> None:
+        self._plan = plan
+        self._recorder = recorder
+        self.tap = tap
+        self._resolved: dict[CellKey, CellKey] = {}
+        self._cells: dict[CellKey, Cell] = {}
+
+    def resolve(self, key: CellKey) -> CellKey:
+        """The key with every name and category that the policy gives it."""
+        found = self._resolved.get(key)
+        if found is None:
+            found = resolve(self._plan, key)
+            if len(self._resolved) < _MOST:
+                self._resolved[key] = found
+        return found
+
+    def cell(self, resolved: CellKey) -> Cell:
+        """The cell of a resolved key."""
+        found = self._cells.get(resolved)
+        if found is None:
+            found = self._recorder.cell(resolved)
+            if len(self._cells) < _MOST:
+                self._cells[resolved] = found
+        return found
+
+    def find(self, key: CellKey) -> Cell:
+        """The cell of a key as code wrote it, to be held by the caller."""
+        return self.cell(self.resolve(key))
+
+    def record(self, resolved: CellKey, duration: float, first_byte: float | None = None) -> None:
+        """Add one timed event (seconds)."""
+        self.cell(resolved).record(duration, first_byte)
+        if self.tap is not None:
+            self.tap(resolved, duration)
+
+    def add(self, resolved: CellKey, n: int) -> None:
+        """Add `n` events without a duration."""
+        self.cell(resolved).add(n)
+        if self.tap is not None:
+            for _ in range(n):
+                self.tap(resolved, None)

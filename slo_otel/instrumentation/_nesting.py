@@ -1,0 +1,136 @@
+"""Nested events: inside an open event of the same category an inner one is no second event (DESIGN.md 3).
+
+The rules, for an inner event that closes while others are open around it:
+* Each category that it shares with an event around it (as far as that one's names are known then) is absorbed by
+  the nearest one that carries it. If the inner one is bad, its host remembers it by the inner operation; a later
+  inner success of the same operation takes it back (a retry). The host's `good()` overrules it at the host's close.
+* SLOs that reach the inner event by a name that no event around it shares (its operation, another category) still
+  count it once: it is recorded without the absorbed names, unless an SLO would then count both.
+* Nothing shared: both are events.
+
+What `bad` means is the policy's word: the verdict of the ratio SLOs that match through the category; where there is
+none, a failure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from slo_otel.instrumentation._context import HOLDER, Frame, around
+from slo_otel.plan import CellKey, Fixed, Outcome, Overrule, Plan, RatioRule, Selection, Verdict, failed, judge
+
+if TYPE_CHECKING:
+    from slo_otel.instrumentation._active import Active
+
+_MOST = 10_000
+_NONE: frozenset[str] = frozenset()
+
+
+class Host(Protocol):
+    """An open event around another one."""
+
+    nested: dict[str, tuple[str, ...]]
+
+
+class _Holder(Protocol):
+    def open(self, frame: Frame) -> Host: ...
+
+    def categories(self, frame: Frame) -> frozenset[str]: ...
+
+
+class Nesting:
+    """What a plan says of inner events, worked out once per identity."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._ratios = {each.name: each.selection for each in plan.indicators if isinstance(each.rule, RatioRule)}
+        self._selections = {each.name: each.selection for each in plan.indicators}
+        self._synthetic = frozenset(each.name for each in plan.categories if each.synthetic)
+        self._bad: dict[tuple[CellKey, frozenset[str]], frozenset[str]] = {}
+        self._rest: dict[tuple[CellKey, frozenset[str]], CellKey | None] = {}
+
+    def bad_through(self, key: CellKey, common: frozenset[str]) -> frozenset[str]:
+        """Those of the shared categories through which the inner event is bad."""
+        found = self._bad.get((key, common))
+        if found is None:
+            found = self._judge_through(key, common)
+            if len(self._bad) < _MOST:
+                self._bad[key, common] = found
+        return found
+
+    def rest(self, key: CellKey, shared: frozenset[str]) -> CellKey | None:
+        """What remains of the inner event for SLOs that the shared categories do not reach; None for nothing."""
+        if (key, shared) in self._rest:
+            return self._rest[key, shared]
+        found = self._remainder(key, shared)
+        if len(self._rest) < _MOST:
+            self._rest[key, shared] = found
+        return found
+
+    def _judge_through(self, key: CellKey, common: frozenset[str]) -> frozenset[str]:
+        verdicts: dict[str, set[Verdict | None]] = {}
+        for judgement in judge(self._plan, key):
+            selection = self._ratios.get(judgement.indicator)
+            if selection is not None and isinstance(judgement.ruling, Fixed):
+                for name in _names_through(selection, key) & common:
+                    verdicts.setdefault(name, set()).add(judgement.ruling.verdict)
+        return frozenset(
+            name
+            for name in common
+            if (Verdict.BAD in verdicts[name] if name in verdicts else _plainly_bad(key, name))
+        )
+
+    def _remainder(self, key: CellKey, shared: frozenset[str]) -> CellKey | None:
+        gone = shared - self._synthetic
+        rest = key._replace(
+            names=tuple(name for name in key.names if name not in gone),
+            nested_bad=tuple(name for name in key.nested_bad if name not in gone),
+        )
+        counted = {judgement.indicator for judgement in judge(self._plan, rest)}
+        twice = any(_names_through(self._selections[name], key) & shared for name in counted)
+        return rest if counted and not twice else None
+
+
+def settle(running: Active, key: CellKey, outer: Frame, duration: float, first_byte: float | None = None) -> None:
+    """Record a closed event: by itself, or into the events around it."""
+    resolved = absorb(running, running.cells.resolve(key), outer)
+    if resolved is not None:
+        running.cells.record(resolved, duration, first_byte)
+
+
+def absorb(running: Active, resolved: CellKey, outer: Frame) -> CellKey | None:
+    """Let the events around it take what they share; what is left to record, or None."""
+    mine = running.declared.categories.intersection(resolved.names) if outer else _NONE
+    shared = _NONE
+    for frame in around(outer) if mine else ():
+        holder = cast("_Holder", frame[HOLDER])
+        common = (mine - shared) & holder.categories(frame)
+        if common:
+            shared |= common
+            _tell(running, holder, frame, resolved, common)
+    return running.nesting.rest(resolved, shared) if shared else resolved
+
+
+def _tell(running: Active, holder: _Holder, frame: Frame, inner: CellKey, common: frozenset[str]) -> None:
+    operation = inner.operation or "|".join(inner.names)
+    bad = running.nesting.bad_through(inner, common)
+    if bad:
+        host = holder.open(frame)
+        frame[HOLDER] = host
+        host.nested[operation] = tuple(sorted(bad))
+    elif inner.outcome is Outcome.SUCCESS or inner.overrule is Overrule.GOOD:
+        # A marker that is no event yet has nothing to take back.
+        getattr(holder, "nested", {}).pop(operation, None)
+
+
+def _plainly_bad(key: CellKey, category: str) -> bool:
+    if key.overrule is Overrule.BAD or category in key.nested_bad:
+        return True
+    answered = key.outcome in (Outcome.SUCCESS, Outcome.REJECTED, Outcome.ERROR)
+    return failed(key) and not (answered and key.overrule is not None)
+
+
+def _names_through(selection: Selection, key: CellKey) -> frozenset[str]:
+    """The names of the event through which the SLO counts it, its `where: {category: …}` included."""
+    wanted = {value for name, values in selection.where.tests if name == "category" for value in values}
+    return selection.match.names_through(key) | wanted.intersection(key.names)
