@@ -64,32 +64,36 @@ class Tick:
 class Ticker:
     """Turns readings into ticks `k * step`, each once (DESIGN.md 3, the clock).
 
+    Without a step back the ticks ascend. Back by at most two steps (seen from the last tick) there is no tick until
+    the wall clock has passed the last one again; back by more, ticks start over at the new time, once. The first
+    tick after a pause of either kind, or after a jump forward, is `late`: its slice holds more than one step.
+
     Not thread-safe: the runtime's thread owns it.
     """
 
     def __init__(self, step_ns: int) -> None:
         self._step_ns = step_ns
         self._last_ns: int | None = None
+        self._waited = False
 
     def tick(self, now_ns: int) -> Tick | None:
         """The tick that is due at wall time `now_ns`, or None when the last one still holds."""
         floor = now_ns - now_ns % self._step_ns
         last = self._last_ns
         if last is None:
-            self._last_ns = floor
-            return Tick(floor, Jump.NONE, late=False)
-        if now_ns < last:
-            return self._back(floor, last)
+            return self._due(floor, Jump.NONE, late=False)
         if floor == last:
             return None
-        self._last_ns = floor
-        return Tick(floor, Jump.NONE, late=floor - last > self._step_ns)
+        if floor > last:
+            return self._due(floor, Jump.NONE, late=floor - last > self._step_ns or self._waited)
+        if last - floor > 2 * self._step_ns:
+            return self._due(floor, Jump.REANCHORED, late=self._waited)
+        self._waited = True
+        return Tick(None, Jump.WAITS, late=False)
 
-    def _back(self, floor: int, last: int) -> Tick:
-        if last - floor <= 2 * self._step_ns:
-            return Tick(None, Jump.WAITS, late=False)
-        self._last_ns = floor
-        return Tick(floor, Jump.REANCHORED, late=False)
+    def _due(self, at_ns: int, jump: Jump, *, late: bool) -> Tick:
+        self._last_ns, self._waited = at_ns, False
+        return Tick(at_ns, jump, late=late)
 
     def wait_ns(self, now_ns: int) -> int:
         """Nanoseconds until the next multiple of the step."""
