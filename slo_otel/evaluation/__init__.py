@@ -25,6 +25,7 @@ from slo_otel.evaluation._queries import (
     Users,
 )
 from slo_otel.evaluation._status import Budget, Burn, Json, Scope, State, Status, StatusSet
+from slo_otel.evaluation._windows import nominal_ns
 
 __all__ = [
     "Alive",
@@ -56,4 +57,5 @@ __all__ = [
     "Users",
     "evaluate",
     "needs",
+    "nominal_ns",
 ]

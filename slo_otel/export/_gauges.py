@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from opentelemetry.sdk.metrics.export import Gauge, Metric, NumberDataPoint
 
 from slo_otel import names
-from slo_otel.evaluation import Status, StatusSet
+from slo_otel.evaluation import Status, StatusSet, nominal_ns
 from slo_otel.export._series import Attributes, attributes
 from slo_otel.plan import SLO, LatencyObjective, Plan
 from slo_otel.units import SECOND_NS, Rolling, format_duration, seconds
@@ -17,7 +17,7 @@ from slo_otel.units import SECOND_NS, Rolling, format_duration, seconds
 _TEXTS: Mapping[str, tuple[str, str]] = {
     names.OBJECTIVE_RATIO: ("1", "The share of good events that is promised."),
     names.OBJECTIVE_THRESHOLD: ("s", "The duration up to which an event is good."),
-    names.OBJECTIVE_WINDOW: ("s", "The length of the compliance window."),
+    names.OBJECTIVE_WINDOW: ("s", "The length of the compliance window; of a calendar one the nominal length."),
     names.SLI_RATIO: ("1", "Good events / valid events in a window."),
     names.BUDGET_REMAINING: ("1", "The share of the error budget that is left; negative when overspent."),
     names.BUDGET_CONSUMED: ("1", "The share of the error budget that is spent; above 1 when overspent."),
@@ -65,9 +65,8 @@ def _promise(sheet: _Sheet, slo: SLO) -> None:
     sheet.put(names.OBJECTIVE_RATIO, float(slo.target), told)
     if isinstance(slo.objective, LatencyObjective):
         sheet.put(names.OBJECTIVE_THRESHOLD, seconds(slo.objective.under_ns), told)
-    if isinstance(slo.window, Rolling):
-        rolling = {names.WINDOW_TYPE: "rolling"}
-        sheet.put(names.OBJECTIVE_WINDOW, seconds(slo.window.length_ns), attributes(slo.name, (), rolling))
+    kind = {names.WINDOW_TYPE: "rolling" if isinstance(slo.window, Rolling) else "calendar"}
+    sheet.put(names.OBJECTIVE_WINDOW, seconds(nominal_ns(slo.window)), attributes(slo.name, (), kind))
 
 
 def _info(plan: Plan, slo: SLO) -> Attributes:

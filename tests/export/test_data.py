@@ -1,0 +1,102 @@
+"""What is sent is complete, in chunks, under our scope, and the same after the wire."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.sdk.metrics.export import Gauge, Metric, NumberDataPoint
+from opentelemetry.sdk.resources import Resource
+
+from slo_otel import names
+from slo_otel.export import ExportTimes, Outgoing, Own, Translation, requests
+from slo_otel.export._own import Stopwatch
+from slo_otel.export._series import Starts
+from tests.export.samples import BORN, LIMITS, PLAN, bars, cell, numbers, request, snapshot
+
+RESOURCE = Resource({"service.name": "shop"})
+
+
+def _outgoing(own: Own | None = None) -> Outgoing:
+    return Outgoing(snapshot(cell(request(200), [0.1])), None, own or Own(LIMITS, 7, 1_500_000_000))
+
+
+def _gauge(name: str, points: int) -> Metric:
+    return Metric(name, "", "1", Gauge(tuple(NumberDataPoint({"at": at}, 0, 1, at) for at in range(points))))
+
+
+@given(st.lists(st.integers(0, 9), max_size=8), st.integers(1, 7))
+def test_chunks_hold_every_point_once_in_order_and_never_too_many(sizes: list[int], limit: int) -> None:
+    """However metrics are cut into requests, nothing is lost, doubled or reordered."""
+    metrics = [_gauge(f"m{at}", size) for at, size in enumerate(sizes)]
+    cut = []
+    for data in requests(metrics, RESOURCE, limit):
+        found = [
+            (metric.name, point.attributes)
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            for point in metric.data.data_points
+        ]
+        assert 1 <= len(found) <= limit
+        cut += found
+    assert cut == [(metric.name, point.attributes) for metric in metrics for point in metric.data.data_points]
+
+
+def test_our_metrics_are_in_one_scope_of_one_resource() -> None:
+    """The scope is `slo_otel`, whoever else exports from the process."""
+    (data,) = requests(Translation(PLAN, BORN).metrics(_outgoing()), RESOURCE)
+    (resource,) = data.resource_metrics
+    (scope,) = resource.scope_metrics
+    assert resource.resource is RESOURCE
+    assert scope.scope.name == "slo_otel"
+
+
+def test_the_sdk_encodes_what_we_build() -> None:
+    """The protobuf message has our counters, histograms without minimum, and start times."""
+    (data,) = requests(Translation(PLAN, BORN).metrics(_outgoing()), RESOURCE)
+    (scope,) = encode_metrics(data).resource_metrics[0].scope_metrics
+    found = {metric.name: metric for metric in scope.metrics}
+    events = found[names.EVENTS].sum
+    assert (events.is_monotonic, events.aggregation_temporality) == (True, 2)
+    assert all(0 < point.start_time_unix_nano < point.time_unix_nano for point in events.data_points)
+    duration = found[names.DURATION].histogram.data_points[0]
+    assert (duration.count, sum(duration.bucket_counts), duration.HasField("min")) == (1, 1, False)
+
+
+def test_the_sdk_says_what_it_costs_and_what_it_dropped() -> None:
+    """Series, overflow, drops, faults and CPU are counters of their own."""
+    watch = Stopwatch()
+    watch.note(0.3, None)
+    watch.note(5.0, "timeout")
+    own = Own(LIMITS, 7, 1_500_000_000, watch.read())
+    found = {metric.name: metric for metric in Translation(PLAN, BORN).metrics(_outgoing(own))}
+    assert [numbers(found[name])[()] for name in
+            (names.SDK_SERIES, names.SDK_OVERFLOW, names.SDK_DROPPED, names.SDK_FAULTS, names.SDK_CPU_TIME)
+            ] == [2, 3, 4, 7, 1.5]  # fmt: skip
+    times = bars(found[names.SDK_EXPORT_DURATION])
+    assert [(times[key].count, times[key].sum) for key in ((), (("error.type", "timeout"),))] == [
+        (1, 0.3),
+        (1, 5.0),
+    ]
+
+
+def test_a_metric_without_points_is_not_sent() -> None:
+    """An SDK whose exports have no times yet sends no empty histogram."""
+    empty = Translation(replace(PLAN, slos=()), BORN).metrics(_outgoing(Own(LIMITS, 0, 0, ExportTimes())))
+    assert {metric.name for metric in empty} == {
+        names.SDK_SERIES, names.SDK_OVERFLOW, names.SDK_DROPPED, names.SDK_FAULTS, names.SDK_CPU_TIME
+    }  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)), min_size=1, max_size=10))
+def test_a_start_is_constant_and_before_every_time(points: list[tuple[int, int]]) -> None:
+    """Whatever order cells and ticks come in, a start only gives way where the clock is behind it."""
+    starts = Starts()
+    given_first = min(points[0][0], points[0][1] - 1)
+    for born, time in points:
+        start = starts.of("series", born, time)
+        assert start < time
+        assert start == min(given_first, time - 1)
