@@ -1,1 +1,24 @@
-"""Arguments and printing over the public API."""
+"""Arguments and printing over the public API: `slo-otel lint`, `slo-otel receive`, `slo-otel schema`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+__all__ = ["main"]
+
+_NEEDED = ("rich", "typer")
+_MISSING = """\
+The slo-otel command needs libraries that are not installed ({}). Install them with:
+pip install "slo-otel[cli]\""""
+
+
+def main() -> int:
+    """The `slo-otel` command: its exit code, 2 with the line to run when the `cli` extra is missing."""
+    missing = [library for library in _NEEDED if find_spec(library) is None]
+    if missing:
+        print(_MISSING.format(", ".join(missing)), file=sys.stderr)
+        return 2
+    from slo_otel.cli._app import run
+
+    return run()
