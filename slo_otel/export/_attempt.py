@@ -51,7 +51,7 @@ class Attempt:
         self.ok = False
         """Whether everything was sent; final once `finished` is set."""
         self.reason = ""
-        """What the exporter said."""
+        """What the exporter said first."""
         self.spent = False
         """The exporter was shut down on the way and cannot be used again."""
         self._patient = patient
@@ -85,7 +85,7 @@ class Attempt:
 
     def heard(self, message: str) -> None:
         """Take what the exporter logged; where there is no patience, a retry ends the attempt."""
-        self.reason = message
+        self.reason = self.reason or message
         if not self._patient and not self.spent and "retrying" in message and self._exporter is not None:
             self.spent = True
             self._exporter.shutdown()

@@ -1,0 +1,340 @@
+"""The export loop over real sockets: deadlines hold, failures lose nothing, and nobody is bothered twice."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.resources import Resource
+
+from slo_otel import names
+from slo_otel.errors import ConfigurationError
+from slo_otel.export import Exports, InlineLane, Lane, Outgoing, Own, Source, ThreadLane, Translation
+from slo_otel.export import _environment as environment
+from slo_otel.receive import Answer, Receiver
+from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot
+
+SECOND = 1_000_000_000
+SLACK = 0.2
+
+
+def _outgoing(good: int, at: int = 60) -> Outgoing:
+    taken = snapshot(cell(request(200), [0.1] * good), at=BORN + at * SECOND)
+    return Outgoing(taken, None, Own(LIMITS, 0, 0))
+
+
+def _exports(lane: Lane, given: MetricExporter | None = None, interval_ns: int = SECOND) -> Exports:
+    resource = Resource({"service.name": "shop", "service.instance.id": "one"})
+    return Exports(Source(given), lane, Translation(PLAN, BORN), lambda: resource, interval_ns)
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver that the environment points to."""
+    with Receiver() as running:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.endpoint)
+        yield running
+
+
+@contextmanager
+def _threaded() -> Iterator[Exports]:
+    lane = ThreadLane()
+    yield _exports(lane)
+    lane.close()
+
+
+def _took(action: Callable[[], object]) -> float:
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began
+
+
+def _poll(exports: Exports, seconds: range) -> None:
+    for at in seconds:
+        exports.poll(at * SECOND)
+
+
+def _until(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Poll a real event with a deadline."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(0.005)
+    return True
+
+
+def test_a_flush_arrives_whole_over_http(receiver: Receiver) -> None:
+    """What a backend sums is what was recorded, under the process's identity."""
+    with _threaded() as exports:
+        assert exports.flush(_outgoing(3), 5.0)
+    assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 3
+    assert receiver.counter(names.DURATION, slo_name="speed", slo_verdict="valid") == 3
+    (point,) = receiver.find(names.DURATION, slo_verdict="valid")
+    assert (point.instance, point.service, point.scope) == ("one", "shop", "slo_otel")
+
+
+def test_what_is_more_than_one_request_arrives_whole(receiver: Receiver) -> None:
+    """Thousands of series are spread over requests and none is lost between them."""
+    cells = [cell(request(200, attributes=(("region", f"r{at}"),)), [0.1]) for at in range(900)]
+    with _threaded() as exports:
+        assert exports.flush(Outgoing(snapshot(*cells), None, Own(LIMITS, 0, 0)), 5.0)
+    assert receiver.requests == 2
+    assert receiver.counter(names.EVENTS, slo_name="by-region", slo_verdict="good") == 900
+
+
+def test_headers_and_compression_are_those_of_the_environment(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK's exporter reads them itself: a packed body with headers arrives."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-token=a%20b")
+    with _threaded() as exports:
+        assert exports.flush(_outgoing(2), 5.0)
+    assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 2
+
+
+@pytest.mark.parametrize("answer", [Answer.UNAVAILABLE, Answer.REFUSE, Answer.HANG])
+def test_a_failing_collector_costs_a_flush_its_deadline_at_most(receiver: Receiver, answer: Answer) -> None:
+    """503, 400 and silence: False in time, though the SDK's own deadlines are not kept."""
+    receiver.answer = answer
+    with _threaded() as exports:
+        assert _took(lambda: exports.flush(_outgoing(1), 0.4)) < 0.4 + SLACK
+        assert not exports.flush(_outgoing(1), 0.3)
+        assert _took(lambda: exports.shutdown(_outgoing(1), 0.3)) < 0.3 + SLACK
+    assert receiver.counter(names.EVENTS) == 0
+
+
+def test_a_collector_that_comes_later_gets_every_count(receiver: Receiver) -> None:
+    """Totals are cumulative: a failed export loses nothing, whatever hung before."""
+    with _threaded() as exports:
+        for at, answer in enumerate((Answer.UNAVAILABLE, Answer.HANG, Answer.REFUSE)):
+            receiver.answer = answer
+            assert not exports.flush(_outgoing(at + 1, 60 + at), 0.25)
+        receiver.answer = Answer.ACCEPT
+        assert exports.flush(_outgoing(4, 70), 5.0)
+    assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 4
+
+
+def test_where_nobody_listens_a_flush_gives_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer without a Collector does not wait five seconds at every Ctrl-C."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+    with _threaded() as exports:
+        exports.flush(_outgoing(1), 5.0)  # imports the exporter
+        assert _took(lambda: exports.flush(_outgoing(1), 5.0)) < 1.0
+        assert not exports.flush(_outgoing(1), 5.0)
+
+
+def test_failures_are_told_once_and_so_is_the_recovery(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning when exports begin to fail, one line when they work again, and none of the SDK's."""
+    caplog.set_level(logging.INFO)
+    with _threaded() as exports:
+        receiver.answer = Answer.UNAVAILABLE
+        for _ in range(3):
+            exports.flush(_outgoing(1), 0.3)
+        receiver.answer = Answer.ACCEPT
+        for _ in range(2):
+            assert exports.flush(_outgoing(1), 5.0)
+    said = [record.getMessage() for record in caplog.records if record.name != "urllib3.connectionpool"]
+    assert len(said) == 2
+    assert said[0].startswith(f"slo_otel: no export to {receiver.endpoint} (")
+    assert "arrive again" in said[1]
+
+
+def test_other_exporters_keep_their_voice(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    """Only what is logged during our own exports is kept quiet."""
+    with _threaded() as exports:
+        exports.flush(_outgoing(1), 5.0)
+    logging.getLogger("opentelemetry.exporter.otlp.proto.http.metric_exporter").warning("the service's own")
+    assert [record.getMessage() for record in caplog.records] == ["the service's own"]
+
+
+def test_a_periodic_export_is_sent_when_due_and_polling_never_waits(receiver: Receiver) -> None:
+    """Even while the collector hangs, `poll` returns at once and the ticks go on."""
+    receiver.answer = Answer.HANG
+    with _threaded() as exports:
+        exports.offer(_outgoing(1))
+        exports.poll(0)
+        assert receiver.requests == 0
+        assert _took(lambda: exports.poll(SECOND)) < 0.1
+        assert receiver.wait(1)
+        assert _took(lambda: _poll(exports, range(2, 9))) < 0.1
+        assert receiver.requests == 1
+        receiver.answer = Answer.ACCEPT
+
+
+def test_a_periodic_export_that_hangs_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the exporter's timeout a later poll drops it and the next one is sent with everything."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")
+    receiver.answer = Answer.HANG
+    with _threaded() as exports:
+        exports.offer(_outgoing(1))
+        exports.poll(0)
+        exports.poll(SECOND)
+        assert receiver.wait(1)
+        receiver.answer = Answer.ACCEPT
+        exports.offer(_outgoing(5, 70))
+        steps = iter(range(2, 10_000))
+
+        def arrived() -> bool:
+            exports.poll(next(steps) * SECOND)
+            return receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 5
+
+        assert _until(arrived)
+
+
+def test_nothing_new_is_not_sent_again(receiver: Receiver) -> None:
+    """An interval shorter than the step does not repeat the same points."""
+    exports = _exports(InlineLane())
+    exports.offer(_outgoing(1))
+    for at in range(4):
+        exports.poll(at * SECOND)
+    assert receiver.requests == 1
+    exports.offer(_outgoing(1, 75))
+    exports.poll(5 * SECOND)
+    assert receiver.requests == 2
+
+
+class _Given(MetricExporter):
+    """An exporter of the user's: it hangs, raises, refuses or accepts as told."""
+
+    def __init__(self, behave: Callable[[], MetricExportResult]) -> None:
+        super().__init__()
+        self.behave = behave
+        self.calls = 0
+        self.closed = 0
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> MetricExportResult:
+        self.calls += 1
+        return self.behave()
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return True
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: object) -> None:
+        self.closed += 1
+
+
+def test_a_given_exporter_that_raises_or_refuses_is_a_failed_export(caplog: pytest.LogCaptureFixture) -> None:
+    """Foreign code is not a fault of ours: it is told once and the loop goes on."""
+
+    def fail() -> MetricExportResult:
+        raise KeyError("theirs")
+
+    given = _Given(fail)
+    exports = _exports(InlineLane(), given)
+    assert not exports.flush(_outgoing(1), 1.0)
+    given.behave = lambda: MetricExportResult.FAILURE
+    assert not exports.flush(_outgoing(1), 1.0)
+    given.behave = lambda: MetricExportResult.SUCCESS
+    assert exports.shutdown(_outgoing(1), 1.0)
+    assert (given.calls, given.closed) == (3, 1)
+    assert "_Given ('theirs')" in caplog.text
+    errors = {error for error, _, _ in exports.times().by_error}
+    assert errors == {None, "KeyError", "rejected"}
+
+
+def test_a_given_exporter_that_hangs_is_waited_for_but_not_by_us() -> None:
+    """It cannot be replaced, so its thread is kept; deadlines hold, and it is used again when it comes back."""
+    release = threading.Event()
+
+    def hang() -> MetricExportResult:
+        release.wait(10)
+        return MetricExportResult.SUCCESS
+
+    given = _Given(hang)
+    exports = _exports(ThreadLane(), given)
+    assert _took(lambda: exports.flush(_outgoing(1), 0.2)) < 0.2 + SLACK
+    assert not exports.flush(_outgoing(1), 0.1)
+    assert given.calls == 1
+    release.set()
+    assert exports.flush(_outgoing(1), 5.0)
+    assert given.calls == 2
+    assert exports.shutdown(_outgoing(1), 5.0)
+
+
+def test_threads_that_were_given_up_are_bounded(receiver: Receiver) -> None:
+    """A collector that hangs for hours costs a handful of threads, not one a minute."""
+    receiver.answer = Answer.HANG
+    before = threading.active_count()
+    with _threaded() as exports:
+        for _ in range(12):
+            exports.flush(_outgoing(1), 0.02)
+        ours = [thread for thread in threading.enumerate() if thread.name == "slo-otel-export"]
+        assert len(ours) <= 7
+        assert not exports.flush(_outgoing(1), 0.5)
+        receiver.answer = Answer.ACCEPT
+        assert _until(lambda: exports.flush(_outgoing(1), 0.5))
+    assert _until(lambda: threading.active_count() <= before + 1)
+
+
+def test_without_a_source_nothing_is_sent_and_nothing_fails() -> None:
+    """A disabled SDK flushes successfully: there is nothing to deliver."""
+    resource = Resource({})
+    exports = Exports(None, InlineLane(), Translation(PLAN, BORN), lambda: resource, SECOND)
+    exports.offer(_outgoing(1))
+    exports.poll(0)
+    exports.poll(9 * SECOND)
+    assert exports.flush(_outgoing(1), 0.0)
+    assert exports.shutdown(_outgoing(1), 0.0)
+    assert exports.times().by_error == ((None, (0,) * 15, 0.0),)
+
+
+@pytest.mark.parametrize(
+    ("variables", "sends"),
+    [
+        ({}, True),
+        ({"OTEL_SDK_DISABLED": "true"}, False),
+        ({"OTEL_METRICS_EXPORTER": "none"}, False),
+        ({"OTEL_METRICS_EXPORTER": "prometheus,otlp"}, True),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, True),
+    ],
+)
+def test_the_environment_decides_whether_to_send(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sends: bool
+) -> None:
+    """The specification's switches work as the SDK's do; the default is to send."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert environment.wanted() is sends
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fix"),
+    [
+        ("OTEL_METRICS_EXPORTER", "prometheus", "otlp,prometheus or none"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "15s", "milliseconds"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0", "milliseconds"),
+    ],
+)
+def test_an_environment_that_cannot_work_is_refused_with_a_fix(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, fix: str
+) -> None:
+    """A mistake is raised when configuring, not logged every minute."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=fix):
+        environment.wanted() and environment.interval_ns()
+
+
+def test_interval_and_patience_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Milliseconds for the interval, the exporter's own timeout (at most 30 s) for one export."""
+    assert (environment.interval_ns(), environment.patience()) == (60 * SECOND, 5.0)
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "250")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "10000")
+    assert (environment.interval_ns(), environment.patience()) == (SECOND // 4, 30.0)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "soon")
+    assert environment.patience() == 5.0
