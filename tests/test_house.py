@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -20,13 +21,13 @@ ALLOWED_HOSTS = frozenset({"pypi.org", "files.pythonhosted.org"})
 
 
 def tracked() -> list[Path]:
-    """The files of the project: those git knows, or all of a source archive."""
-    asked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=False, capture_output=True, text=True)
-    if asked.returncode == 0:
+    """The files of the project: those git knows, or all of a source archive on a machine without git."""
+    if shutil.which("git") and (ROOT / ".git").exists():
+        asked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
         return [path for name in asked.stdout.split("\0") if name and (path := ROOT / name).is_file()]
-    return [
-        path for part in ("slo_otel", "tests", "examples", "docs", "tools") for path in (ROOT / part).rglob("*.*")
-    ]
+    parts = [ROOT / part for part in ("slo_otel", "tests", "examples", "docs", "tools")]
+    found = [path for part in parts for path in part.rglob("*.*") if path.is_file()]
+    return [path for path in found if "__pycache__" not in path.parts]
 
 
 def texts(*suffixes: str) -> Iterator[tuple[Path, str]]:
@@ -137,6 +138,23 @@ def test_the_lock_file_names_the_public_index_only() -> None:
     """A lock written against a mirror would be useless, and public, everywhere else."""
     lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
     assert set(re.findall(r"https?://([^/\"]+)", lock)) <= ALLOWED_HOSTS
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=!~ ;]", requirement)[0].lower().replace(".", "-") for requirement in requirements}
+
+
+def test_the_lock_file_knows_every_dependency() -> None:
+    """A dependency added to pyproject.toml without `uv lock` would be missing for whoever uses uv."""
+    pyproject = project()
+    packages = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+    [ours] = [package["metadata"] for package in packages if package["name"] == "slo-otel"]
+    assert isinstance(pyproject["project"], dict)
+    assert isinstance(pyproject["dependency-groups"], dict)
+    extras = pyproject["project"]["optional-dependencies"].values()
+    declared = _names([*pyproject["project"]["dependencies"], *(name for extra in extras for name in extra)])
+    assert {entry["name"] for entry in ours["requires-dist"]} == declared
+    assert {entry["name"] for entry in ours["requires-dev"]["dev"]} == _names(pyproject["dependency-groups"]["dev"])
 
 
 def test_the_version_is_the_newest_entry_of_the_changelog() -> None:
