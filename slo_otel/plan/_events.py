@@ -76,9 +76,14 @@ class CellKey(NamedTuple):
 
 
 def values_of(key: CellKey, name: str) -> tuple[str, ...]:
-    """Every value that `name` has on the event; `(UNSET,)` when it has none. Only `category` has several."""
+    """Every value that `name` has on the event; `(UNSET,)` when it has none. Only `category` has several.
+
+    A series that stands for overflowed ones has kept its names; of everything else the value is `overflow`.
+    """
     if name == "category":
         return key.names or (UNSET,)
+    if key.overflow:
+        return (OVERFLOW,)
     if name in _FIELDS:
         found = getattr(key, name)
         return (UNSET,) if found is None else (str(found),)

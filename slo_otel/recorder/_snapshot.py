@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slo_otel.plan import CellKey, Judgement
@@ -13,15 +14,15 @@ class Histogram:
 
     `counts[i]` are the values in `(bounds[i-1], bounds[i]]`, the last one above all bounds, so
     `len(counts) == len(bounds) + 1`. `exponential` holds the values in `(base^i, base^(i+1)]` by `i`, with
-    `base = 2^(2^-scale)` as in the OpenTelemetry data model; `zeros` are values of exactly 0.
+    `base = 2^(2^-scale)` as in the OpenTelemetry data model; `zeros` are values of 0 and below the normal doubles.
     """
 
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
     sum: float
     scale: int
-    exponential: tuple[tuple[int, int], ...]
-    """(index, count), ascending, without empty buckets."""
+    exponential: Sequence[tuple[int, int]]
+    """(index, count), ascending, without empty buckets. Never changes; compares as the tuple of them."""
     zeros: int
     sums: tuple[float, ...] = ()
     """Sums per segment of `cuts`; `len(cuts) + 1`, or empty when there are no cuts."""

@@ -1,0 +1,142 @@
+"""One series: where an event goes in two bytecode-cheap steps, and how it gets into the totals.
+
+What makes it exact without a lock on the record path:
+
+1. `list.append`, `list[:n]` and `del list[:n]` are each atomic: one C call under the GIL, one critical section on
+   the list itself on a free-threaded build. Nothing else is relied on.
+2. `pending` is the same list for as long as the cell lives, forks included, so a caller may hold `cell.append`.
+3. Only the holder of the gate takes values out. It takes the `n` it has seen, from the front, while others append
+   at the back: the slice and the deletion are about the same `n` values whatever arrives between them.
+4. Totals are one frozen object, replaced at once. Whoever reads it sees a whole state: counts only grow, and every
+   count in it agrees with every other.
+5. The gate is tried, never waited for, on the record path. A fold that cannot start leaves its values in `pending`,
+   which whoever folds next takes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from slo_otel import errors
+from slo_otel.plan import CellKey, Judgement
+from slo_otel.recorder._fold import Value, folded
+from slo_otel.recorder._gate import MOST_AT_ONCE, Gate
+from slo_otel.recorder._layout import Layout
+from slo_otel.recorder._snapshot import CellSnapshot
+
+
+class Cell(Gate):
+    """A bound series. Hot path: `cell.append(value)`, then `if len(cell.pending) >= cell.limit: cell.drain()`.
+
+    A value is the duration in seconds; where `streamed`, the pair (duration, seconds to the first byte or None) in
+    one append; where `counted`, a number of events. `record` and `add` do the same by call.
+    """
+
+    __slots__ = ("_layout", "_state", "append", "counted", "floor", "limit", "pending", "refills", "streamed")
+
+    def __init__(
+        self, key: CellKey, judgements: tuple[Judgement, ...], layout: Layout, *, start_ns: int, limit: int
+    ) -> None:
+        super().__init__()
+        self.pending: list[Value] = []
+        self.append: Callable[[Value], None] = self.pending.append
+        self.limit = limit
+        """Pending values that make the next event fold. Changed by snapshots, within the registry's budget."""
+        self.floor = limit
+        """What `limit` never goes below."""
+        self.refills = 0
+        """Inline folds since the last snapshot. Only a hint for `limit`, so a lost one does not matter."""
+        self.streamed = layout.streamed
+        self.counted = layout.counted
+        self._layout = layout
+        self._state = CellSnapshot(key, judgements, start_ns, 0, layout.duration, layout.first_byte)
+
+    @property
+    def key(self) -> CellKey:
+        """The series."""
+        return self._state.key
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """What its events mean to each SLO."""
+        return self._state.judgements
+
+    def record(self, duration: float, first_byte: float | None = None) -> None:
+        """Add one event, whatever the shape of the cell. Seconds; `first_byte` None was never answered."""
+        if self.streamed:
+            self.append((duration, first_byte))
+        else:
+            self.append(1 if self.counted else duration)
+        if len(self.pending) >= self.limit:
+            self.drain()
+
+    def add(self, n: int = 1) -> None:
+        """Add `n` events without a duration; below 1 it adds nothing. Raises `TypeError` where events have one."""
+        if not self.counted:
+            raise TypeError("add() is for counted events; record(duration) for timed ones")
+        self.append(n)
+        if len(self.pending) >= self.limit:
+            self.drain()
+
+    def drain(self) -> None:
+        """Fold what is pending unless somebody does: at most 1,024 values, so that a request is held for 0.1 ms."""
+        lock = self.try_enter()
+        if lock is None:
+            return
+        try:
+            self.refills += 1
+            self._fold(lock)
+        finally:
+            self.leave(lock)
+
+    def snapshot(self) -> CellSnapshot:
+        """The totals with everything that was pending at the call; the same object when there was nothing.
+
+        When the gate stays shut (this thread is folding already, or another one is frozen), the totals as they are:
+        what is pending then is in the next one.
+        """
+        if not self.pending:
+            return self._state
+        lock = self.enter()
+        if lock is None:
+            return self._state
+        try:
+            left = len(self.pending)
+            while left > 0 and (taken := self._fold(lock)):
+                left -= taken
+        finally:
+            self.leave(lock)
+        return self._state
+
+    def restart(self, start_ns: int) -> None:
+        """Zero in place in the child of a fork, where no other thread runs. Who holds the cell goes on with it."""
+        self.renew()
+        self.pending.clear()
+        self.refills = 0
+        state, layout = self._state, self._layout
+        self._state = CellSnapshot(state.key, state.judgements, start_ns, 0, layout.duration, layout.first_byte)
+
+    def _fold(self, lock: threading.Lock) -> int:
+        """Move up to 1,024 pending values into the totals; how many. The caller holds the gate."""
+        pending = self.pending
+        n = min(len(pending), MOST_AT_ONCE)
+        if not n:
+            return 0
+        state = self._added(pending[:n])
+        # No call is made from here to the return, so on CPython no signal handler raises between the two halves of
+        # the commit. A fork within this fold (by a handler or `__del__`) has put another lock in place in the child
+        # and zeroed the cell there: the parent's events are not the child's.
+        if self._lock is not lock:
+            return 0
+        self._state = state
+        del pending[:n]
+        return n
+
+    def _added(self, batch: list[Value]) -> CellSnapshot:
+        """The new totals. A fault of ours costs this batch, neither the request nor the memory of a stuck cell."""
+        try:
+            return folded(self._state, batch)
+        except Exception as fault:  # noqa: BLE001 - the record path of the host
+            errors.swallow(fault, "recorder.fold")
+            return self._state
