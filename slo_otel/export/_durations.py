@@ -15,9 +15,9 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDa
 from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 
 from slo_otel import names
-from slo_otel.export._series import SECONDS, Attributes, Group, Starts, attributes
+from slo_otel.export._series import Attributes, Group, Starts, attributes
 from slo_otel.plan import Fixed, Form, Indicator, Plan, Ruling, Split, Verdict
-from slo_otel.recorder import CellSnapshot, Histogram, Snapshot
+from slo_otel.recorder import HTTP_BOUNDS, CellSnapshot, Histogram, Snapshot
 from slo_otel.units import seconds
 
 _ABSENT = cast("float", None)
@@ -141,7 +141,7 @@ class DurationHistograms:
 
 def bounds(indicator: Indicator) -> tuple[float, ...]:
     """The bucket bounds of an indicator in seconds: its thresholds and those of the semantic conventions."""
-    return tuple(sorted({*map(seconds, indicator.thresholds), *SECONDS}))
+    return tuple(sorted({*map(seconds, indicator.thresholds), *HTTP_BOUNDS}))
 
 
 def point(told: Attributes, start_ns: int, time_ns: int, bins: Bins) -> HistogramDataPoint:

@@ -11,13 +11,13 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, Histogram, 
 
 from slo_otel import names
 from slo_otel.export._durations import Bins, point
-from slo_otel.export._series import SECONDS, Attributes
-from slo_otel.recorder import Limits
+from slo_otel.export._series import Attributes
+from slo_otel.recorder import HTTP_BOUNDS, Limits
 
 
 @dataclass(frozen=True, slots=True)
 class ExportTimes:
-    """How long exports took, by `error.type` (None for success): bucket counts over `SECONDS`, and seconds."""
+    """How long exports took, by `error.type` (None for success): bucket counts over `HTTP_BOUNDS`, and seconds."""
 
     by_error: tuple[tuple[str | None, tuple[int, ...], float], ...] = ()
 
@@ -38,13 +38,13 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._bins: dict[str | None, Bins] = {None: Bins(SECONDS)}
+        self._bins: dict[str | None, Bins] = {None: Bins(HTTP_BOUNDS)}
 
     def note(self, took: float, error: str | None) -> None:
         """Add one export of `took` seconds; `error` is None, or a stable word for what went wrong."""
         with self._lock:
-            bins = self._bins.setdefault(error, Bins(SECONDS))
-            bins.counts[bisect_left(SECONDS, took)] += 1
+            bins = self._bins.setdefault(error, Bins(HTTP_BOUNDS))
+            bins.counts[bisect_left(HTTP_BOUNDS, took)] += 1
             bins.sum += took
 
     def read(self) -> ExportTimes:
@@ -75,7 +75,7 @@ def own_metrics(own: Own, born_ns: int, time_ns: int) -> tuple[Metric, ...]:
 def _export_durations(times: ExportTimes, start_ns: int, time_ns: int) -> Metric:
     def points() -> Iterator[tuple[Attributes, Bins]]:
         for error, counts, total in times.by_error:
-            bins = Bins(SECONDS)
+            bins = Bins(HTTP_BOUNDS)
             bins.counts, bins.sum = list(counts), total
             yield ({} if error is None else {names.ERROR_TYPE: error}), bins
 

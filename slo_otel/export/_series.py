@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Final
 
 from slo_otel import names
-
-SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Bucket bounds of the semantic conventions for durations (`http.server.request.duration`), in seconds."""
 
 Attributes = Mapping[str, str]
 Group = tuple[tuple[str, str], ...]

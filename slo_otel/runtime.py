@@ -1,1 +1,0 @@
-"""Wires the stages, owns the thread, picks `now`."""

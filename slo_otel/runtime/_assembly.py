@@ -1,0 +1,136 @@
+"""Wires the stages of one process, and wires them again in the child of a fork."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.sdk.resources import Resource
+
+from slo_otel import instrumentation
+from slo_otel.clock import Clock, SystemClock
+from slo_otel.errors import logger, reset_faults
+from slo_otel.evaluation import StatusSet
+from slo_otel.export import Exports, InlineLane, Source, ThreadLane, Translation, interval_ns, wanted
+from slo_otel.ledger import Ledger, MemoryLedger
+from slo_otel.plan import Plan
+from slo_otel.recorder import Recorder
+from slo_otel.runtime import _process
+from slo_otel.runtime._driver import Driver
+from slo_otel.runtime._identity import forked, identify, siblings, texts
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What `configure` was given beside the policy."""
+
+    resource: Resource | Mapping[str, str] | None = None
+    ledger: Ledger | None = None
+    exporter: MetricExporter | None = None
+    clock: Clock | None = None
+
+
+class Runtime:
+    """The stages of this process and the thread that drives them. Built running."""
+
+    def __init__(self, plan: Plan, given: Given) -> None:
+        """Raises `ConfigurationError` where resource, environment and policy do not fit, before anything runs."""
+        self.plan = plan
+        self.running = True
+        self._given = given
+        self._clock: Clock = given.clock or SystemClock()
+        self._resource = identify(plan, given.resource)
+        self._interval_ns = interval_ns()
+        self._source = self._find_source()
+        self._recorder = Recorder(plan, clock=self._clock, writer=uuid4().hex, resource=texts(self._resource))
+        self._last: StatusSet | None = None
+        self._lock = threading.Lock()
+        self._begin()
+        self._say()
+        if given.clock is None:
+            _process.watch()
+
+    def _find_source(self) -> Source | None:
+        if self._given.exporter is not None:
+            return Source(self._given.exporter)
+        return Source() if self._given.clock is None and wanted() else None
+
+    def _begin(self) -> None:
+        resource = self._resource
+        by_hand = self._given.clock is not None
+        translation = Translation(self.plan, self._clock.read().wall_ns)
+        lane = InlineLane() if by_hand else ThreadLane()
+        self._exports = Exports(self._source, lane, translation, lambda: resource, self._interval_ns)
+        self._ledger = self._given.ledger or MemoryLedger(self.plan)
+        self._driver = Driver(self.plan, self._clock, self._recorder, self._ledger, self._exports)
+        self._driver.step()  # the tick that has begun: what is recorded from now on belongs to the next slice
+        self._stopping = threading.Event()
+        if not by_hand:
+            arguments = (self._driver, self._stopping)
+            threading.Thread(target=_drive, args=arguments, name="slo-otel", daemon=True).start()
+        self._activate()
+
+    def _activate(self) -> None:
+        clock = self._clock
+        instrumentation.activate(
+            instrumentation.Active(
+                plan=self.plan,
+                recorder=self._recorder,
+                perf=clock.perf,
+                wall_ns=lambda: clock.read().wall_ns,
+                statuses=self._ledger.latest,
+                flush=self.flush,
+            )
+        )
+
+    def _say(self) -> None:
+        missing = [text for slo in self.plan.slos for text in slo.unsupported] + list(self.plan.unsupported)
+        if missing:
+            said = "; ".join(dict.fromkeys(missing))
+            logger.warning("slo_otel: this version does not evaluate: %s (`slo-otel lint` says where)", said)
+        why = siblings()
+        if why is not None and self._given.ledger is None:
+            logger.info("slo_otel: %s, so status and evaluated gauges cover this process only (%s)", why, "process")
+
+    def step(self) -> None:
+        """Do what is due now."""
+        self._driver.step()
+
+    def flush(self, timeout: float) -> bool:
+        """Send everything recorded until now. False when it did not arrive in time, and after `shutdown`."""
+        return self.running and self._driver.flush(timeout)
+
+    def shutdown(self, timeout: float) -> bool:
+        """Flush, stop, and leave the slot empty. The second call does nothing and says True."""
+        with self._lock:
+            if not self.running:
+                return True
+            self.running = False
+        instrumentation.activate(None)
+        self._stopping.set()
+        sent = self._driver.shutdown(timeout)
+        self._last = self._driver.status()
+        self._ledger.close()
+        return sent
+
+    def status(self) -> StatusSet:
+        """The newest evaluation; after `shutdown` the last one."""
+        return self._last if self._last is not None else self._driver.status()
+
+    def after_fork(self) -> None:
+        """In the child: another instance, counting from zero, with its own locks, threads and exporter."""
+        if not self.running:
+            return
+        reset_faults()
+        self._lock = threading.Lock()
+        self._resource = forked(self._resource)
+        self._recorder.restart(uuid4().hex)
+        self._begin()
+
+
+def _drive(driver: Driver, stopping: threading.Event) -> None:
+    while not stopping.wait(driver.wait_seconds()):
+        driver.step()

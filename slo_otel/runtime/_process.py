@@ -1,0 +1,38 @@
+"""The process ends, or forks: what is registered once for both."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from typing import Final
+
+from slo_otel.errors import guard
+from slo_otel.runtime import _configure
+
+EXIT_SECONDS: Final = 3.0
+"""How long the end of a process may wait for the last export. A collector that never answered is not waited for."""
+
+_watching: list[bool] = []
+
+
+def watch() -> None:
+    """Register with the interpreter, the first time."""
+    if not _watching:
+        _watching.append(True)
+        atexit.register(_at_exit)
+        os.register_at_fork(after_in_child=_in_child)
+
+
+def _at_exit() -> None:
+    handle = _configure.current()
+    if handle is not None:
+        with guard("the exit"):
+            handle.shutdown(EXIT_SECONDS)
+
+
+def _in_child() -> None:
+    _configure.renew_lock()
+    handle = _configure.current()
+    if handle is not None:
+        with guard("the fork"):
+            handle._after_fork()
