@@ -43,11 +43,11 @@ class Sample:
 def derived(tallying: Tallying, counted: Tally) -> Tally:
     """Good, bad and excluded events, where the SLI is given with a total also the number that follows from it.
 
-    Good (or bad) beyond the total is clamped to it (POLICY.md 5); `skewed` tells.
+    What was excluded leaves the total. Good (or bad) beyond it is clamped to it (POLICY.md 5); `skewed` tells.
     """
     if tallying is Tallying.GOOD_BAD:
         return counted
-    total = counted.total
+    total = _valid(counted)
     if tallying is Tallying.GOOD_TOTAL:
         good = min(counted.good, total)
         return Tally(good, total - good, counted.excluded, total)
@@ -60,7 +60,11 @@ def skewed(tallying: Tallying, counted: Tally) -> bool:
     if tallying is Tallying.GOOD_BAD:
         return False
     part = counted.good if tallying is Tallying.GOOD_TOTAL else counted.bad
-    return part > counted.total
+    return part > _valid(counted)
+
+
+def _valid(counted: Tally) -> int:
+    return max(0, counted.total - counted.excluded)
 
 
 def sli(good: int, bad: int) -> float | None:

@@ -68,12 +68,18 @@ def fits(term: Term, key: CellKey) -> bool:
 
 
 def route_fits(segments: tuple[str, ...], route: str) -> bool:
-    """Whether a route template such as `/orders/{id}` is covered by the policy's path."""
+    """Whether a route template such as `/orders/{id}` is covered by the policy's path.
+
+    What stands for several paths (`unmatched`) is no path: only `/**`, which is every path, covers it. `*` is one
+    segment and not the empty one after a trailing slash.
+    """
+    if not route.startswith("/"):
+        return segments == ("**",)
     parts = split_path(route)
     for at, segment in enumerate(segments):
         if segment == "**":
             return True
-        if at >= len(parts) or segment not in ("*", parts[at]):
+        if at >= len(parts) or not (segment == parts[at] or (segment == "*" and parts[at])):
             return False
     return len(parts) == len(segments)
 

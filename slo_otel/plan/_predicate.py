@@ -46,6 +46,10 @@ class Clause:
     outcome: OutcomePart
     attributes: tuple[AttributeTest, ...] = ()
 
+    def holds(self, key: CellKey) -> bool:
+        """Whether the event has this outcome and these attributes."""
+        return _outcome_holds(self.outcome, key) and all(_attribute_holds(test, key) for test in self.attributes)
+
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
@@ -55,14 +59,16 @@ class Predicate:
 
     def matches(self, key: CellKey) -> bool:
         """Whether the event satisfies the predicate."""
-        return any(
-            _outcome_holds(clause.outcome, key) and all(_attribute_holds(test, key) for test in clause.attributes)
-            for clause in self.clauses
-        )
+        return any(clause.holds(key) for clause in self.clauses)
 
-    def names_outcome(self, outcome: Outcome) -> bool:
-        """Whether a clause says this very outcome, so that the policy and not a default decides it."""
-        return any(clause.outcome == OutcomeTest(outcome) for clause in self.clauses)
+    def says(self, outcome: Outcome, key: CellKey) -> bool:
+        """Whether a clause that holds names this very outcome, so that the policy and no default decides it."""
+        return any(clause.outcome == OutcomeTest(outcome) and clause.holds(key) for clause in self.clauses)
+
+
+def unanswered(key: CellKey) -> bool:
+    """An exception, a timeout or a server's cancellation: bad whatever status was sent before (DESIGN.md 3)."""
+    return failed(key) and key.outcome is not Outcome.ERROR
 
 
 def failed(key: CellKey) -> bool:

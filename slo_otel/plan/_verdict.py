@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from slo_otel.plan._events import CellKey, Kind, Outcome, Overrule, value_of, values_of
-from slo_otel.plan._predicate import Clause, OutcomeTest, Predicate, StatusTest, failed
+from slo_otel.plan._events import OVERFLOW, CellKey, Kind, Outcome, Overrule, value_of, values_of
+from slo_otel.plan._predicate import Clause, OutcomeTest, Predicate, StatusTest, unanswered
 from slo_otel.plan._slo import (
     CountedRule,
     Form,
@@ -83,15 +83,25 @@ _FINAL = frozenset({Outcome.EXCEPTION, Outcome.TIMEOUT, Outcome.CANCELLED})
 def judge(plan: Plan, key: CellKey) -> tuple[Judgement, ...]:
     """Every measure that counts events of this series, in the order of the plan."""
     return tuple(
-        Judgement(indicator.name, measure, _group(indicator, key), ruling)
+        Judgement(indicator.name, measure, _group(plan, indicator, key), ruling)
         for indicator in plan.indicators
         if _selected(indicator, key)
         for measure, ruling in _rulings(plan, indicator, key)
     )
 
 
-def _group(indicator: Indicator, key: CellKey) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value_of(key, name)) for name in indicator.dims)
+def _group(plan: Plan, indicator: Indicator, key: CellKey) -> tuple[tuple[str, str], ...]:
+    if key.overflow:
+        return tuple((name, OVERFLOW) for name in indicator.dims)
+    return tuple((name, _group_value(plan, name, key)) for name in indicator.dims)
+
+
+def _group_value(plan: Plan, name: str, key: CellKey) -> str:
+    """The value of one dimension. As a category counts what is declared, not every name that code gave."""
+    if name != "category":
+        return value_of(key, name)
+    declared = {category.name for category in plan.categories}
+    return value_of(key._replace(names=tuple(one for one in key.names if one in declared)), name)
 
 
 def _selected(indicator: Indicator, key: CellKey) -> bool:
@@ -133,20 +143,21 @@ def _synthetic(plan: Plan, key: CellKey) -> bool:
     )
 
 
-def _excluded(plan: Plan, exclude: Predicate, key: CellKey) -> bool:
-    overruled = key.overrule is Overrule.EXCLUDED and key.outcome not in _FINAL
-    return _synthetic(plan, key) or overruled or exclude.matches(key)
+def _left_out(plan: Plan, exclude: Predicate, key: CellKey) -> bool:
+    """Not counted: test traffic, what code excluded, or what the policy excludes; code has the last word."""
+    overruled = _overruled(key)
+    if _synthetic(plan, key) or overruled is Verdict.EXCLUDED:
+        return True
+    return overruled is None and exclude.matches(key)
 
 
 def _ratio(plan: Plan, rule: RatioRule, selection: Selection, key: CellKey) -> Ruling:
-    if _synthetic(plan, key):
+    if _left_out(plan, rule.exclude, key):
         return Fixed(Verdict.EXCLUDED)
     if (overruled := _overruled(key)) is not None:
         return Fixed(overruled)
-    if rule.exclude.matches(key):
-        return Fixed(Verdict.EXCLUDED)
-    if (cancelled := _cancelled(rule, key)) is not None:
-        return cancelled
+    if _client_left(key):
+        return _cancelled(rule, key)
     nested = set(key.nested_bad) & _names_through(selection, key)
     return Fixed(Verdict.BAD if nested or not _good(rule, key) else Verdict.GOOD)
 
@@ -158,11 +169,14 @@ def _overruled(key: CellKey) -> Verdict | None:
     return Verdict(key.overrule.value)
 
 
-def _cancelled(rule: RatioRule, key: CellKey) -> Split | None:
+def _client_left(key: CellKey) -> bool:
+    return key.outcome is Outcome.CANCELLED and not key.by_server
+
+
+def _cancelled(rule: RatioRule, key: CellKey) -> Ruling:
     """A client that left: the policy's word `cancelled`, else bad once the time was up, excluded before."""
-    named = rule.predicate is not None and rule.predicate.names_outcome(Outcome.CANCELLED)
-    if key.outcome is not Outcome.CANCELLED or key.by_server or named:
-        return None
+    if rule.predicate is not None and rule.predicate.says(Outcome.CANCELLED, key):
+        return Fixed(Verdict.GOOD if rule.form is Form.SUCCESS else Verdict.BAD)
     return Split(rule.cancelled_after_ns, Verdict.EXCLUDED, Verdict.BAD)
 
 
@@ -172,31 +186,49 @@ def _names_through(selection: Selection, key: CellKey) -> frozenset[str]:
 
 
 def _good(rule: RatioRule, key: CellKey) -> bool:
+    """By the predicate. What was cut off (a timeout, a server's cancellation) is bad in both forms (POLICY.md 5);
+    an exception is never good, and bad where the predicate covers it: `5xx` does, whatever status was sent."""
     http = key.kind is Kind.HTTP
     if rule.form is Form.SUCCESS:
         good = rule.predicate or (_GOOD_HTTP if http else _GOOD_OTHER)
-        return good.matches(key) and not failed(key)
+        return good.matches(key) and not unanswered(key)
     bad = rule.predicate or (_BAD_HTTP if http else _BAD_OTHER)
-    by_server = key.outcome is Outcome.CANCELLED and key.by_server
-    return not bad.matches(key) and not by_server
+    return not bad.matches(key) and not _cut_off(key)
+
+
+def _cut_off(key: CellKey) -> bool:
+    return key.outcome is Outcome.TIMEOUT or (key.outcome is Outcome.CANCELLED and key.by_server)
 
 
 def _counted(plan: Plan, rule: CountedRule, key: CellKey) -> Ruling | None:
-    """By the two names; an exclusion takes the event out of both (POLICY.md 5)."""
+    """By the two names. Valid are `total - excluded`: an exclusion takes the event out of both (POLICY.md 5)."""
     total = rule.tallying is not Tallying.GOOD_BAD and rule.total in key.names
     verdict = _named(rule, key)
     if verdict is None and not total:
         return None
-    if _excluded(plan, rule.exclude, key):
-        return _left_out(rule, total=total)
+    if _left_out(plan, rule.exclude, key):
+        return Fixed(Verdict.EXCLUDED, total) if total or _leaves(plan, rule, key) else None
     if verdict is not None and (overruled := _overruled(key)) is not None:
         return Fixed(overruled, total)
     return Fixed(verdict, total)
 
 
-def _left_out(rule: CountedRule, *, total: bool) -> Fixed | None:
-    """Counted as excluded once: where there is a total, by the event of the total and not by its part."""
-    return Fixed(Verdict.EXCLUDED) if total or rule.tallying is Tallying.GOOD_BAD else None
+def _leaves(plan: Plan, rule: CountedRule, key: CellKey) -> bool:
+    """Whether the exclusion of a good or bad event also leaves the total, where another event counts that.
+
+    It does where the exclusion says how it ended (`reason`, an outcome, code's own word): the event of the total
+    came before that was known. What the total's event carries as well (`synthetic`, a tenant) left with it.
+    """
+    if rule.tallying is Tallying.GOOD_BAD:
+        return True
+    if _synthetic(plan, key):
+        return False
+    ended = (clause for clause in rule.exclude.clauses if _says_how_it_ended(clause) and clause.holds(key))
+    return key.overrule is Overrule.EXCLUDED or any(ended)
+
+
+def _says_how_it_ended(clause: Clause) -> bool:
+    return clause.outcome is not None or any(test.name == "reason" for test in clause.attributes)
 
 
 def _named(rule: CountedRule, key: CellKey) -> Verdict | None:
@@ -208,12 +240,12 @@ def _named(rule: CountedRule, key: CellKey) -> Verdict | None:
 def _latency(
     plan: Plan, rule: LatencyRule, indicator: Indicator, key: CellKey
 ) -> tuple[tuple[Measure, Ruling], ...]:
-    if key.kind is Kind.COUNT or (rule.only is not None and not rule.only.matches(key)):
+    if key.kind is Kind.COUNT or not _wanted(rule, key):
         return ()
     whole = _latency_whole(plan, rule, key)
     if not indicator.thresholds:
         return ((Measure(indicator.fingerprint), whole or Fixed(Verdict.GOOD)),)
-    first_byte = key.event_stream if rule.until_first_byte is None else rule.until_first_byte
+    first_byte = _to_first_byte(rule, key)
     return tuple(
         (
             Measure(indicator.fingerprint, threshold),
@@ -223,11 +255,26 @@ def _latency(
     )
 
 
+def _wanted(rule: LatencyRule, key: CellKey) -> bool:
+    """`only: success` is what the `success` form calls good by default (DESIGN.md 3): `2xx` of a request."""
+    if rule.only == _GOOD_OTHER and key.kind is Kind.HTTP:
+        return _GOOD_HTTP.matches(key)
+    return rule.only is None or rule.only.matches(key)
+
+
+def _to_first_byte(rule: LatencyRule, key: CellKey) -> bool:
+    return key.event_stream if rule.until_first_byte is None else rule.until_first_byte
+
+
 def _latency_whole(plan: Plan, rule: LatencyRule, key: CellKey) -> Ruling | None:
-    """What is decided once for the whole SLO: exclusions, cancellations and time-outs."""
-    if _excluded(plan, rule.exclude, key):
+    """What is decided once for the whole SLO: exclusions, cancellations and time-outs.
+
+    A client that leaves after the first byte changes nothing where that is what is timed: a stream mostly ends so.
+    """
+    excluded_by_code = key.overrule is Overrule.EXCLUDED and key.outcome not in _FINAL
+    if _synthetic(plan, key) or excluded_by_code or rule.exclude.matches(key):
         return Fixed(Verdict.EXCLUDED)
-    if key.outcome is Outcome.CANCELLED and not key.by_server:
-        return Split(rule.cancelled_after_ns, Verdict.EXCLUDED, Verdict.BAD)
-    unanswered = key.outcome is Outcome.TIMEOUT or (key.outcome is Outcome.CANCELLED and key.by_server)
-    return Fixed(Verdict.BAD) if unanswered else None
+    if _client_left(key):
+        answered = _to_first_byte(rule, key) and key.status is not None
+        return None if answered else Split(rule.cancelled_after_ns, Verdict.EXCLUDED, Verdict.BAD)
+    return Fixed(Verdict.BAD) if _cut_off(key) else None
