@@ -4,16 +4,32 @@ Adapters (ours and the integrations') use three functions: `open_event`, `classi
 """
 
 from slo_otel.instrumentation._active import Active, activate, active
+from slo_otel.instrumentation._api import begin, count, finish, gauge
+from slo_otel.instrumentation._budget import Budget, budget
 from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._events import Event, close_event, current_event, open_event
+from slo_otel.instrumentation._names import known_names
+from slo_otel.instrumentation._tag import tag, tags_of
+from slo_otel.instrumentation._track import Track, track
 
 __all__ = [
     "Active",
+    "Budget",
     "Event",
+    "Track",
     "activate",
     "active",
+    "begin",
+    "budget",
     "classify",
     "close_event",
+    "count",
     "current_event",
+    "finish",
+    "gauge",
+    "known_names",
     "open_event",
+    "tag",
+    "tags_of",
+    "track",
 ]

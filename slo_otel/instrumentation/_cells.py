@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from slo_otel.names import attribute
 from slo_otel.plan import CellKey, Plan, resolve
 
 if TYPE_CHECKING:
     from slo_otel.recorder import Cell, Recorder
 
+_FROM_RESOURCE = ("environment", "region", "service_version")
+"""What every event has unless code says otherwise (POLICY.md 4)."""
 _MOST = 20_000
 """Entries of a cache. Past it a look-up costs more; the recorder's own limit bounds the series."""
 
@@ -21,17 +24,23 @@ class Cells:
         self._plan = plan
         self._recorder = recorder
         self.tap = tap
+        resource = recorder.resource
+        self._own = {name: resource[attribute(name)] for name in _FROM_RESOURCE if attribute(name) in resource}
         self._resolved: dict[CellKey, CellKey] = {}
         self._cells: dict[CellKey, Cell] = {}
 
     def resolve(self, key: CellKey) -> CellKey:
-        """The key with every name and category that the policy gives it."""
+        """The key with every name and category that the policy gives it, and what the resource says of it."""
         found = self._resolved.get(key)
         if found is None:
-            found = resolve(self._plan, key)
+            found = resolve(self._plan, key._replace(attributes=self.placed(key.attributes)))
             if len(self._resolved) < _MOST:
                 self._resolved[key] = found
         return found
+
+    def placed(self, attributes: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """The attributes with region, environment and version of the resource where code said none, sorted."""
+        return tuple(sorted({**self._own, **dict(attributes)}.items())) if self._own else attributes
 
     def cell(self, resolved: CellKey) -> Cell:
         """The cell of a resolved key."""

@@ -180,7 +180,8 @@ class Event:
             self.attributes[name] = bounds.value(self._event_name(), name, value)
 
     def _event_name(self) -> str:
-        return self.kind.value if self.kind is not Kind.OPERATION or not self.names else self.names[0]
+        named = self.kind in (Kind.OPERATION, Kind.COUNT) and self.names
+        return self.names[0] if named else self.kind.value
 
 
 class _Detached(Event):

@@ -11,6 +11,11 @@ _MOST_WARNINGS = 1000
 """Names come from code; one built from data must not grow a set without end."""
 
 
+def is_name(given: object) -> bool:
+    """Whether it can name an event."""
+    return isinstance(given, str) and bool(given)
+
+
 def known_names(plan: Plan) -> frozenset[str]:
     """Every name that a category, an SLO, an alert or `names:` of the policy mentions."""
     names = {category.name for category in plan.categories}
@@ -46,7 +51,9 @@ class Declared:
     def __init__(self, plan: Plan) -> None:
         self.names = known_names(plan)
         self.categories = frozenset(category.name for category in plan.categories)
+        self._slos = frozenset(slo.name for slo in plan.slos)
         self._told: set[str] = set()
+        self._told_slos: set[str] = set()
 
     def check(self, names: Iterable[str]) -> None:
         """Say of each name that no part of the policy mentions it, once."""
@@ -59,3 +66,10 @@ class Declared:
                 "it counts for nothing. Declare it under `categories:` or correct the name.",
                 name,
             )
+
+    def is_new_slo(self, slo: str) -> bool:
+        """Whether no SLO has this name and nobody was told yet."""
+        if slo in self._slos or slo in self._told_slos or len(self._told_slos) >= _MOST_WARNINGS:
+            return False
+        self._told_slos.add(slo)
+        return True

@@ -1,0 +1,63 @@
+"""`budget`: code reads its own error budget, and degrades."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from slo_otel.errors import logger, swallow
+from slo_otel.evaluation import Scope, State, StatusSet
+from slo_otel.instrumentation._active import Active, active
+from slo_otel.instrumentation._bounds import text_of
+from slo_otel.units import SECOND_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The error budget of one SLO and group, as of its last evaluation."""
+
+    remaining: float | None = None
+    """1.0 is untouched, 0.0 spent, negative overspent; None while it is unknown."""
+    state: State = State.NO_DATA
+    as_of: datetime | None = None
+    """The end of the window it was evaluated over, UTC; None before the first evaluation."""
+    scope: Scope = Scope.PROCESS
+    """Whose events it covers."""
+
+    def below(self, ratio: float) -> bool:
+        """Whether less than `ratio` of the budget is left; False when that is unknown."""
+        return self.remaining is not None and self.remaining < ratio
+
+
+_UNKNOWN = Budget()
+
+
+def budget(slo: str, **group: str) -> Budget:
+    """The budget of `slo`; `group` names every attribute of its `per`, as in `region="eu"`.
+
+    Reads the last evaluation and never waits. Unknown (no runtime, no evaluation yet, no such SLO or group) is a
+    `Budget` whose `remaining` is None.
+    """
+    running = active()
+    if running is None:
+        return _UNKNOWN
+    try:
+        _check(running, slo)
+        statuses = running.statuses()
+        return _UNKNOWN if statuses is None else _found(statuses, slo, group)
+    except Exception as fault:  # noqa: BLE001 - reading a budget must not break the host
+        swallow(fault, "budget")
+        return _UNKNOWN
+
+
+def _found(statuses: StatusSet, slo: str, group: dict[str, str]) -> Budget:
+    status = statuses.find(slo, {name: text_of(value) for name, value in group.items()})
+    if status is None:
+        return Budget(scope=statuses.scope)
+    remaining = None if status.budget is None else status.budget.remaining
+    return Budget(remaining, status.state, datetime.fromtimestamp(status.as_of_ns / SECOND_NS, UTC), statuses.scope)
+
+
+def _check(running: Active, slo: str) -> None:
+    if running.declared.is_new_slo(slo):
+        logger.warning("slo_otel: budget(%r) asks for an SLO that the policy does not have", slo)
