@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 from slo_otel import errors
+from slo_otel.instrumentation import activate
+from slo_otel.runtime._configure import current
 
 # Derandomised, so that a red run can be repeated; `HYPOTHESIS_PROFILE=explore` looks further.
 settings.register_profile("house", deadline=None, derandomize=True, database=None, print_blob=True)
@@ -28,4 +30,13 @@ def _clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SLO_OTEL_STRICT", "1")
     errors.reset_faults()
     yield
+    _stop_what_is_configured()
     errors.reset_faults()
+
+
+def _stop_what_is_configured() -> None:
+    """A test that fails before its own clean-up must not fail those that come after it."""
+    handle = current()
+    if handle is not None and handle.running:
+        handle.shutdown(timeout=0.2)
+    activate(None)
