@@ -1,0 +1,167 @@
+"""`configure` starts one runtime a process, or raises with a fix."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+
+from slo_otel import instrumentation
+from slo_otel.errors import ConfigurationError
+from slo_otel.evaluation import Scope
+from slo_otel.ledger import MemoryLedger
+from slo_otel.runtime import Handle, configure
+from slo_otel.runtime._configure import current, start
+from slo_otel.testing import InMemoryExporter, ManualClock, advance
+from tests.runtime.samples import OTHER, PLAN, record
+
+
+def _start(exporter: InMemoryExporter | None = None) -> Handle:
+    return start(PLAN, clock=ManualClock(), exporter=exporter)
+
+
+def test_the_same_plan_again_is_the_same_handle() -> None:
+    """Two modules of one service may configure; they share one runtime."""
+    assert _start() is start(replace(PLAN), clock=ManualClock())
+
+
+def test_another_plan_is_refused_while_one_runs() -> None:
+    """A second policy would count into the first one's series; after a shutdown it is welcome."""
+    first = _start()
+    with pytest.raises(ConfigurationError, match=r"shutdown\(\)"):
+        start(OTHER, clock=ManualClock())
+    assert first.shutdown()
+    second = start(OTHER, clock=ManualClock())
+    assert (second.running, first.running) == (True, False)
+
+
+def test_threads_that_configure_together_get_one_handle() -> None:
+    """The slot is taken once."""
+    found: list[Handle] = []
+    clock = ManualClock()
+    threads = [threading.Thread(target=lambda: found.append(start(PLAN, clock=clock))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1
+    assert len(found) == 8
+
+
+def test_without_a_policy_it_says_where_to_name_one() -> None:
+    """Neither an argument nor SLO_OTEL_POLICY is a mistake."""
+    with pytest.raises(ConfigurationError, match="SLO_OTEL_POLICY"):
+        configure()
+
+
+def test_a_policy_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> None:
+    """The message names the path."""
+    with pytest.raises(ConfigurationError, match=r"missing\.yaml"):
+        configure(tmp_path / "missing.yaml")
+
+
+def test_disabled_reads_nothing_and_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switched-off process needs no policy, keeps the slot empty, and its handle answers."""
+    monkeypatch.setenv("SLO_OTEL_DISABLED", "yes")
+    handle = configure("/nowhere.yaml")
+    app = object()
+    assert handle.instrument(app) is app
+    assert (handle.flush(), handle.shutdown(), handle.running, handle.plan) == (True, True, False, None)
+    assert handle.status().statuses == ()
+    assert instrumentation.active() is None
+
+
+def test_it_activates_instrumentation_until_shutdown() -> None:
+    """Between the two, events have a recorder; after it they are no-ops again."""
+    assert instrumentation.active() is None
+    handle = _start()
+    active = instrumentation.active()
+    assert active is not None
+    assert active.plan == PLAN
+    assert handle.shutdown()
+    assert instrumentation.active() is None
+    assert not handle.flush()
+    assert handle.shutdown()
+
+
+def test_a_resource_of_another_service_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counters under one name and rules under another would never meet."""
+    with pytest.raises(ConfigurationError, match="service: other"):
+        start(PLAN, resource={"service.name": "other"}, clock=ManualClock())
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "third")
+    with pytest.raises(ConfigurationError, match="OTEL_SERVICE_NAME"):
+        start(PLAN, clock=ManualClock())
+    assert current() is None or not _running()
+
+
+def test_a_namespace_must_be_that_of_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generated rules select job=namespace/service."""
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.namespace=eu")
+    with pytest.raises(ConfigurationError, match="namespace: eu"):
+        start(PLAN, clock=ManualClock())
+    assert start(replace(PLAN, namespace="eu"), clock=ManualClock()).running
+
+
+def test_a_failed_start_leaves_the_slot_free() -> None:
+    """After the mistake is corrected, configure works in the same process."""
+    with pytest.raises(ConfigurationError):
+        start(PLAN, resource=Resource({"service.name": "other"}), clock=ManualClock())
+    assert start(PLAN, resource=Resource({"service.name": "shop"}), clock=ManualClock()).running
+
+
+def test_the_environment_is_checked_when_configuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong interval is raised to the developer, not logged to the operator."""
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "often")
+    with pytest.raises(ConfigurationError, match="OTEL_METRIC_EXPORT_INTERVAL"):
+        start(PLAN, clock=ManualClock())
+
+
+def test_what_is_exported_carries_the_service_and_an_instance_of_its_own() -> None:
+    """The resource has the policy's service and a `service.instance.id`."""
+    sink = InMemoryExporter()
+    handle = _start(sink)
+    assert handle.flush()
+    told = sink.exports[0].resource_metrics[0].resource.attributes
+    assert told["service.name"] == "shop"
+    assert len(str(told["service.instance.id"])) == 36
+
+
+def test_a_given_ledger_is_used() -> None:
+    """The scope of its numbers is the ledger's."""
+    clock = ManualClock()
+    handle = start(PLAN, ledger=MemoryLedger(PLAN, scope=Scope.HOST), clock=clock)
+    advance(handle, clock, 1)
+    assert handle.status().scope is Scope.HOST
+
+
+def test_what_is_not_evaluated_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """One line lists it; the service starts all the same."""
+    partly = replace(
+        PLAN, unsupported=("alerts: channels",), slos=(replace(PLAN.slos[0], unsupported=("timeslices",)),)
+    )
+    start(partly, clock=ManualClock())
+    (line,) = [record.getMessage() for record in caplog.records if "does not evaluate" in record.getMessage()]
+    assert "timeslices; alerts: channels" in line
+
+
+def test_a_process_with_siblings_says_that_its_numbers_are_its_own(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line, where WEB_CONCURRENCY says that there are other workers."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    handle = _start()
+    record(1)
+    assert (
+        len([line for line in caplog.messages if "WEB_CONCURRENCY=2" in line and "this process only" in line]) == 1
+    )
+    assert handle.status().scope is Scope.PROCESS
+
+
+def _running() -> bool:
+    handle = current()
+    return handle is not None and handle.running
