@@ -1,0 +1,94 @@
+"""One series and how long its slices are kept: thinning, pruning, horizons, weight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from slo_otel.evaluation import Counts
+from slo_otel.ledger import MemoryLedger
+from slo_otel.ledger._horizon import horizon
+from slo_otel.ledger._series import Series
+from slo_otel.plan import Alert, Cmp, Failures, Verdict
+from slo_otel.recorder import Tally
+from slo_otel.units import DAY_NS, HOUR_NS, MINUTE_NS, Period, Rolling
+from tests.evaluation.samples import STEP, T0, Writer, key_of, plan_of, ratio_slo
+
+
+def busy(series: Series, start_ns: int, end_ns: int, width_ns: int) -> None:
+    """One good event in every slice of `(start, end]`."""
+    for end in range(start_ns + width_ns, end_ns + 1, width_ns):
+        series.add(end, width_ns, Tally(good=1))
+
+
+def test_thinning_keeps_every_window_on_the_grid() -> None:
+    """A thinned day answers every window between its edges as before, in one point for sixty."""
+    series, grid = Series(), 15 * MINUTE_NS
+    busy(series, T0, T0 + DAY_NS, STEP)
+    before = [series.between(T0 + at * grid, T0 + (at + 3) * grid) for at in range(97)]
+    series.thin(T0 + DAY_NS // 2, grid)
+    series.thin(T0 + DAY_NS, grid)
+    assert [series.between(T0 + at * grid, T0 + (at + 3) * grid) for at in range(97)] == before
+    assert len(series) == 97
+    assert series.since_ns == T0
+
+
+def test_pruning_folds_what_no_window_reaches() -> None:
+    """What is older than the horizon goes, windows inside it stay exact, the newest point and `since` survive."""
+    series = Series()
+    busy(series, T0, T0 + DAY_NS, HOUR_NS)
+    series.prune(T0 + 20 * HOUR_NS)
+    assert series.between(T0 + 20 * HOUR_NS, T0 + DAY_NS) == Tally(good=4)
+    assert (len(series), series.since_ns) == (6, T0)
+    series.prune(T0 + 90 * DAY_NS)
+    assert (len(series), series.since_ns) == (2, T0)
+    assert series.window(T0 + DAY_NS, T0 + 90 * DAY_NS) == (Tally(), T0 + DAY_NS)
+
+
+def test_a_series_that_lost_its_future_goes_on() -> None:
+    """After a step back beyond all that is kept, new events count from there."""
+    series = Series()
+    busy(series, T0, T0 + DAY_NS, HOUR_NS)
+    series.thin(T0 + DAY_NS, HOUR_NS)
+    series.prune(T0 + 20 * HOUR_NS)
+    series.drop_after(T0 - DAY_NS, HOUR_NS)
+    assert series.since_ns is None
+    series.add(T0, HOUR_NS, Tally(bad=2))
+    series.thin(T0, HOUR_NS)
+    assert series.between(T0 - DAY_NS, T0) == Tally(bad=2)
+    assert series.since_ns == T0 - HOUR_NS
+
+
+@pytest.mark.parametrize(
+    ("window", "days"),
+    [(Rolling(HOUR_NS), 9), (Rolling(30 * DAY_NS), 31), (Period.YEAR, 367), (Rolling(400 * DAY_NS), 401)],
+)
+def test_slices_are_kept_as_long_as_the_plan_looks_back(window: Rolling | Period, days: int) -> None:
+    """The longest window of the plan and a day, at least nine days; two of them fine."""
+    found = horizon(plan_of(ratio_slo("99%", window)))
+    assert (found.keep_ns, found.fine_ns) == (days * DAY_NS, 2 * DAY_NS)
+
+
+def test_an_alert_that_looks_back_further_keeps_slices_longer() -> None:
+    """`failures > 1 in 60d` on a window of a day."""
+    slo = replace(ratio_slo("99%", Rolling(DAY_NS)), alerts=(Alert("page", Failures(Cmp.GT, 1, 60 * DAY_NS)),))
+    assert horizon(plan_of(slo)).keep_ns == 61 * DAY_NS
+
+
+def test_a_busy_year_weighs_what_the_grid_allows() -> None:
+    """Traffic in every slice for a year and a half: the ledger keeps two fine days and a year of 15 minutes."""
+    plan = plan_of(ratio_slo("99%", Rolling(365 * DAY_NS)), step_ns=MINUTE_NS)
+    ledger, writer = MemoryLedger(plan), Writer(plan)
+    lengths = [15 * MINUTE_NS] * (500 * 96) + [MINUTE_NS] * (3 * 1440)
+    now = T0
+    for length in lengths:
+        now += length
+        writer.add(key_of(Verdict.GOOD))
+        ledger.append(writer.snapshot(now))
+    (series,) = ledger._measures.series
+    assert len(series) <= 366 * 96 + 2 * 1440 + 2 * 15
+    year = Counts(plan.slos[0].measure, (), now - 365 * DAY_NS, now)
+    (found,) = ledger.answer((year,)).counts[year].values()
+    assert found.tally.good == (365 - 3) * 96 + 3 * 1440
+    assert found.since_ns == T0 + 14 * MINUTE_NS
