@@ -7,10 +7,12 @@ from typing import TypeAlias
 
 from slo_otel.plan._events import CellKey, Kind
 
+_REQUESTS = frozenset({Kind.HTTP, Kind.WEBSOCKET})
+
 
 @dataclass(frozen=True, slots=True)
 class HttpTerm:
-    """`http`: every request."""
+    """`http`: every request; a websocket's handshake is one, for the indicators that ask for connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,10 @@ def fits(term: Term, key: CellKey) -> bool:
     """Whether one term holds for the event."""
     match term:
         case HttpTerm():
-            return key.kind is Kind.HTTP
+            return key.kind in _REQUESTS
         case RouteTerm(method, segments):
             return (
-                key.kind is Kind.HTTP
+                key.kind in _REQUESTS
                 and (method is None or method == key.method)
                 and key.route is not None
                 and route_fits(segments, key.route)

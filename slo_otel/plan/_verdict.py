@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from slo_otel.plan._events import OVERFLOW, CellKey, Kind, Outcome, Overrule, value_of, values_of
+from slo_otel.plan._events import CellKey, Kind, Outcome, Overrule, value_of, values_of
 from slo_otel.plan._predicate import Clause, OutcomeTest, Predicate, StatusTest, unanswered
 from slo_otel.plan._slo import (
     CountedRule,
@@ -91,8 +91,6 @@ def judge(plan: Plan, key: CellKey) -> tuple[Judgement, ...]:
 
 
 def _group(plan: Plan, indicator: Indicator, key: CellKey) -> tuple[tuple[str, str], ...]:
-    if key.overflow:
-        return tuple((name, OVERFLOW) for name in indicator.dims)
     return tuple((name, _group_value(plan, name, key)) for name in indicator.dims)
 
 

@@ -28,7 +28,6 @@ UNSUPPORTED: Final[dict[str, str]] = {
     # keys of an SLO
     "timeslices": "budgets are by occurrences only",
     "ratio-timeslices": "budgets are by occurrences only",
-    "websocket": "connections are passed through without becoming events",
     "users": "distinct users are not counted yet",
     "evaluate": "`slo-otel check` does not judge yet: the SLO is shown like any other",
     "alerts": "conditions are checked, not yet judged: nothing is sent",
@@ -99,8 +98,6 @@ def _blocking(one: Expanded) -> Iterator[tuple[str, Path]]:
     sli = ("slos", one.path[1], "sli")
     if one.sli.form not in EVALUATED:
         yield one.sli.form.value, sli
-    if getattr(one.sli, "websocket", False):
-        yield "websocket", (*sli, "websocket")
     if not isinstance(one.budgeting, Occurrences):
         yield _method(one), _written_at(one, "budgeting")
 

@@ -39,10 +39,14 @@ def test_a_missing_attribute_is_unset() -> None:
 
 
 def test_a_value_past_its_limit_is_overflow() -> None:
-    """`overflow` is a value like any other; a cell past the registry's limit is overflow in every dimension."""
+    """`overflow` is a value like any other; a cell past the registry's limit keeps its category only."""
     assert group(http(attributes=(("tenant", "overflow"),)), ("tenant",)) == (("tenant", "overflow"),)
-    key = http(attributes=(("tenant", "7"),), overflow=True)
-    assert group(key, ("tenant",), ("status",)) == (("tenant", "overflow"), ("status", "overflow"))
+    key = http(names=("auth",), attributes=(("tenant", "7"),), overflow=True)
+    assert group(key, ("tenant", "category"), ("status",)) == (
+        ("tenant", "overflow"),
+        ("category", "auth"),
+        ("status", "overflow"),
+    )
 
 
 def test_overflow_keeps_the_verdict() -> None:

@@ -60,11 +60,11 @@ def test_a_route_is_about_requests_of_its_method() -> None:
 
 
 def test_http_is_every_request_and_nothing_else() -> None:
-    """`http` is a kind of event, whatever its names."""
+    """`http` is a kind of event, whatever its names; a websocket begins as a request."""
     match = parse_match("http")
     assert match.matches(CellKey(Kind.HTTP))
     assert not match.matches(CellKey(Kind.OPERATION, ("http",)))
-    assert not match.matches(CellKey(Kind.WEBSOCKET))
+    assert match.matches(CellKey(Kind.WEBSOCKET))
 
 
 def test_a_name_is_any_name_of_the_event() -> None:

@@ -160,8 +160,14 @@ def test_an_inner_failure_counts_through_the_shared_name(
     assert ruling(errors(), key, selection) == expected
 
 
-def test_websockets_are_asked_for() -> None:
-    """A connection is no event of an SLO that does not say so."""
-    connection = CellKey(Kind.WEBSOCKET, ("work",))
-    assert judge(plan_of(indicator(errors())), connection) == ()
-    assert len(judge(plan_of(indicator(errors(), websocket=True)), connection)) == 1
+@pytest.mark.parametrize(
+    ("outcome", "status", "expected"),
+    [(Outcome.SUCCESS, 1000, GOOD), (Outcome.ERROR, 1011, BAD), (Outcome.REJECTED, 1008, BAD)],
+)
+def test_websockets_are_asked_for(outcome: Outcome, status: int, expected: Ruling) -> None:
+    """A connection is no event of an SLO that does not say so, and is judged as what it is by one that does."""
+    connection = CellKey(Kind.WEBSOCKET, method="GET", route="/ws", status=status, outcome=outcome)
+    selection = Selection(parse_match("/ws"))
+    assert judge(plan_of(indicator(success(), selection)), connection) == ()
+    asked = plan_of(indicator(success(), selection, websocket=True))
+    assert [found.ruling for found in judge(asked, connection)] == [expected]
