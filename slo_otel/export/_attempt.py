@@ -40,12 +40,10 @@ class Attempt:
         deadline: float,
         *,
         patient: bool,
-        periodic: bool,
     ) -> None:
         """`deadline` is a value of `time.monotonic()`, in seconds."""
         self._requests = requests
         self.deadline = deadline
-        self.periodic = periodic
         self.began = time.monotonic()
         self.finished = threading.Event()
         self.ok = False

@@ -66,6 +66,7 @@ class Exports:
         self._resource = resource
         self._interval_ns = interval_ns
         self._lock = threading.RLock()
+        self._turn = threading.Lock()  # one flush at a time
         self._exporter: MetricExporter | None = None
         self._newest: Outgoing | None = None
         self._sent: Outgoing | None = None
@@ -82,9 +83,11 @@ class Exports:
         return self._stopwatch.read()
 
     def offer(self, outgoing: Outgoing) -> None:
-        """Make this what the next export sends."""
+        """Make this what the next export sends, unless something newer was offered: totals never go back."""
         with self._lock:
-            self._newest = outgoing
+            newest = self._newest
+            if newest is None or newest.snapshot.taken_mono_ns <= outgoing.snapshot.taken_mono_ns:
+                self._newest = outgoing
 
     def poll(self, mono_ns: int) -> None:
         """Begin the export that is due at `mono_ns`, and give up the one that hangs. Returns at once."""
@@ -96,7 +99,7 @@ class Exports:
                 if time.monotonic() >= current.deadline:
                     self._give_up(current)
             elif self._is_due(mono_ns) and self._newest is not None and self._newest is not self._sent:
-                self._begin(self._newest, self._source.patience, patient=True, periodic=True)
+                self._begin(self._newest, self._source.patience, patient=True)
 
     def wait_ns(self, mono_ns: int) -> int:
         """Nanoseconds until `poll` has something to do, at most the interval."""
@@ -114,19 +117,40 @@ class Exports:
         return not first
 
     def flush(self, outgoing: Outgoing, timeout: float) -> bool:
-        """Send `outgoing` now. False when it did not arrive within `timeout` seconds."""
+        """Send what is newest, `outgoing` at least. False when it did not arrive within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
         self.offer(outgoing)
         if self._source is None:
             return True
-        deadline = time.monotonic() + timeout
-        if not self._way_is_free(deadline):
+        if not self._turn.acquire(timeout=max(timeout, 0.0)):
             return False
-        with self._lock:
-            patient = self._answered and not self._failing
-            attempt = self._begin(outgoing, deadline - time.monotonic(), patient=patient, periodic=False)
+        try:
+            return self._send_now(deadline)
+        finally:
+            self._turn.release()
+
+    def _send_now(self, deadline: float) -> bool:
+        attempt: Attempt | None = None
+        while attempt is None:
+            self._step_aside(deadline)
+            attempt = self._begin_flush(deadline)
         attempt.finished.wait(max(deadline - time.monotonic(), 0.0))
         self._give_up(attempt)
         return attempt.ok
+
+    def _step_aside(self, deadline: float) -> None:
+        """Let a periodic export that is under way finish, or take its place."""
+        current = self._current
+        if current is not None:
+            current.finished.wait(max(min(_STEP_ASIDE, (deadline - time.monotonic()) / 2), 0.0))
+            self._give_up(current)
+
+    def _begin_flush(self, deadline: float) -> Attempt | None:
+        with self._lock:
+            if self._current is not None or self._newest is None:
+                return None
+            patient = self._answered and not self._failing
+            return self._begin(self._newest, deadline - time.monotonic(), patient=patient)
 
     def shutdown(self, outgoing: Outgoing, timeout: float) -> bool:
         """Flush, then let the exporter go, within `timeout` seconds altogether."""
@@ -141,22 +165,11 @@ class Exports:
             closed.wait(max(deadline - time.monotonic(), 0.0))
         return sent
 
-    def _way_is_free(self, deadline: float) -> bool:
-        """Let a periodic export finish, or take its place; another flush is waited for."""
-        current = self._current
-        if current is None:
-            return True
-        left = deadline - time.monotonic()
-        current.finished.wait(min(_STEP_ASIDE, left / 2) if current.periodic else left)
-        if current.periodic:
-            self._give_up(current)
-        return current.finished.is_set()
-
-    def _begin(self, outgoing: Outgoing, seconds: float, *, patient: bool, periodic: bool) -> Attempt:
+    def _begin(self, outgoing: Outgoing, seconds: float, *, patient: bool) -> Attempt:
         def send() -> Iterator[MetricsData]:
             return requests(self._translation.metrics(outgoing), self._resource())
 
-        attempt = Attempt(send, time.monotonic() + seconds, patient=patient, periodic=periodic)
+        attempt = Attempt(send, time.monotonic() + seconds, patient=patient)
         self._current = attempt
         if not self._lane.submit(lambda: self._run(attempt, outgoing)):
             self._settle(attempt, "busy")
