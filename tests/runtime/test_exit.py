@@ -1,0 +1,180 @@
+"""The last event arrives, however a process ends."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slo_otel import names
+from slo_otel.receive import Answer, Receiver
+from tests.runtime.processes import run, serving
+
+SCRIPT = """\
+import sys
+import slo_otel
+handle = slo_otel.configure("slo.yaml")
+for _ in range(3):
+    with slo_otel.track("pay"):
+        pass
+{end}
+"""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver for other processes."""
+    with Receiver() as running:
+        yield running
+
+
+def _good(receiver: Receiver, slo: str) -> int:
+    return receiver.counter(names.EVENTS, slo_name=slo, slo_verdict="good")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_uvicorn_stopped_by_a_signal_sends_its_last_event(
+    tmp_path: Path, receiver: Receiver, sent: signal.Signals
+) -> None:
+    """uvicorn re-raises SIGTERM, so atexit never runs: the lifespan flushes."""
+    with serving(tmp_path, receiver) as server:
+        assert [server.get("/pay") for _ in range(5)] == [200] * 5
+        assert receiver.requests == 0
+        server.stop(sent)
+    assert _good(receiver, "answered") == 5
+
+
+def test_two_workers_sum_exactly_and_say_process(tmp_path: Path, receiver: Receiver) -> None:
+    """Each worker has an instance of its own, also where the environment gave both the same id."""
+    attributes = "service.instance.id=pod-1"
+    with serving(tmp_path, receiver, "--workers", "2", OTEL_RESOURCE_ATTRIBUTES=attributes) as server:
+        server.wait(workers=2)
+        for _ in range(40):
+            assert server.get("/pay") == 200
+        server.stop(signal.SIGTERM)
+    assert _good(receiver, "answered") == 40
+    assert len({point.instance for point in receiver.points()} - {"pod-1"}) == 2
+    evaluated = [
+        point for point in receiver.points() if point.name.startswith(("slo.sli", "slo.burn", "slo.window"))
+    ]
+    assert {point.attribute("slo.scope") for point in evaluated} <= {"process"}
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(0)", "raise SystemExit(3)", "import os; os.kill(os.getpid(), 2)"])
+def test_a_script_that_ends_sends_its_last_event(tmp_path: Path, receiver: Receiver, end: str) -> None:
+    """The end of the file, an exit and a KeyboardInterrupt all pass through atexit."""
+    done = run(SCRIPT.format(end=end), tmp_path, receiver)
+    assert "Traceback" not in done.stderr or "KeyboardInterrupt" in done.stderr
+    assert _good(receiver, "paid") == 3
+
+
+def test_an_exit_without_a_collector_does_not_wait(tmp_path: Path) -> None:
+    """One line says that nobody listens; the process ends at once, with its own exit code."""
+    with Receiver() as closed:
+        pass
+    began = time.monotonic()
+    done = run(SCRIPT.format(end="print('ended', flush=True); sys.exit(7)"), tmp_path, closed)
+    assert time.monotonic() - began < 4.0
+    assert (done.returncode, done.stdout) == (7, "ended\n")
+    assert done.stderr.count("\n") <= 1
+
+
+def test_an_exit_with_a_hanging_collector_is_bounded(tmp_path: Path, receiver: Receiver) -> None:
+    """Three seconds at most, and no traceback."""
+    receiver.answer = Answer.HANG
+    began = time.monotonic()
+    done = run(SCRIPT.format(end=""), tmp_path, receiver)
+    assert time.monotonic() - began < 3.0 + 3.0
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def test_a_process_that_was_shut_down_exits_quietly(tmp_path: Path, receiver: Receiver) -> None:
+    """The exit hook finds nothing to do, and does not send twice."""
+    done = run(SCRIPT.format(end="assert handle.shutdown()"), tmp_path, receiver)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (_good(receiver, "paid"), receiver.requests) == (3, 1)
+
+
+def test_a_disabled_process_sends_nothing(tmp_path: Path, receiver: Receiver) -> None:
+    """SLO_OTEL_DISABLED makes every call a no-op."""
+    done = run(SCRIPT.format(end="assert handle.flush()"), tmp_path, receiver, SLO_OTEL_DISABLED="1")
+    assert (done.returncode, receiver.requests) == (0, 0)
+
+
+FORK = """\
+import os
+import slo_otel
+handle = slo_otel.configure("slo.yaml")
+def pay(times):
+    for _ in range(times):
+        with slo_otel.track("pay"):
+            pass
+pay(3)
+children = []
+for _ in range(2):
+    child = os.fork()
+    if not child:
+        pay(10)
+        sent = handle.flush(5)
+        assert handle.status().find("paid") is not None
+        os._exit(0 if sent else 1)
+    children.append(child)
+codes = [os.waitpid(child, 0)[1] for child in children]
+pay(1)
+print(codes)
+"""
+
+
+def test_children_of_a_fork_count_for_themselves(tmp_path: Path, receiver: Receiver) -> None:
+    """Two children and their parent are three writers; what was recorded before the fork is counted once."""
+    done = run(FORK, tmp_path, receiver)
+    assert done.stdout == "[0, 0]\n", done.stderr
+    assert _good(receiver, "paid") == 3 + 2 * 10 + 1
+    by_instance = {
+        point.instance: point.value for point in receiver.find(names.EVENTS, slo_name="paid", slo_verdict="good")
+    }
+    assert sorted(by_instance.values()) == [4, 10, 10]
+
+
+HANG = """\
+import os, threading
+import slo_otel
+handle = slo_otel.configure("slo.yaml")
+with slo_otel.track("pay"):
+    pass
+flusher = threading.Thread(target=handle.flush, args=(1.0,))
+flusher.start()
+while not os.path.exists("arrived"):
+    threading.Event().wait(0.01)
+child = os.fork()
+if not child:
+    with slo_otel.track("pay"):
+        pass
+    os._exit(0 if handle.flush(10) else 1)
+open("forked", "w").close()
+print(os.waitpid(child, 0)[1])
+flusher.join()
+"""
+
+
+def test_a_fork_during_an_export_does_not_deadlock(tmp_path: Path, receiver: Receiver) -> None:
+    """The child has fresh locks, a fresh thread and a fresh exporter while the parent's export hangs."""
+    receiver.answer = Answer.HANG
+
+    def watch() -> None:
+        receiver.wait(1, 30)
+        (tmp_path / "arrived").touch()
+        while not (tmp_path / "forked").exists():
+            threading.Event().wait(0.01)
+        receiver.answer = Answer.ACCEPT
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    done = run(HANG, tmp_path, receiver)
+    watcher.join()
+    assert done.stdout == "0\n", done.stderr
+    assert _good(receiver, "paid") == 2
