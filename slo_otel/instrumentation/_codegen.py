@@ -29,30 +29,32 @@ _PREFIX: Final = "_slo_"
 _ANY_CALL: Final = ("*_slo_args, **_slo_kwargs", "*_slo_args, **_slo_kwargs")
 
 _FACTORY = """
-def _slo_factory(_slo_fn, _slo_site, _slo_enter, _slo_here, _slo_stream):
+def _slo_factory(_slo_fn, _slo_site, _slo_enter, _slo_here, _slo_always, _slo_stream):
     _slo_idle = True
+    _slo_special = _slo_always
     _slo_plain = _slo_perf = _slo_append = _slo_pending = _slo_cell = None
     _slo_nested, _slo_done, _slo_failed = _slo_site.frame, _slo_site.done, _slo_site.failed
 
     def _slo_rebind(*, idle, plain, perf=None, cell=None):
-        nonlocal _slo_idle, _slo_plain, _slo_perf, _slo_append, _slo_pending, _slo_cell
+        nonlocal _slo_idle, _slo_special, _slo_plain, _slo_perf, _slo_append, _slo_pending, _slo_cell
         _slo_plain = None
         if perf is not None:
             _slo_perf = perf
         if cell is not None:
             _slo_cell, _slo_append, _slo_pending = cell, cell.append, cell.pending
-        _slo_plain, _slo_idle = plain, idle
+        _slo_plain, _slo_idle, _slo_special = plain, idle, _slo_always if idle else _slo_here
 {body}
     return {name}, _slo_rebind
 """
 
 _CALL = """
     {kind}def {name}({parameters}):
-        if _slo_idle:
-            return {wait}_slo_fn({arguments})
-        _slo_frame = [None, _slo_site]
-        if _slo_here():
+        if _slo_special():
+            if _slo_idle:
+                return {wait}_slo_fn({arguments})
             _slo_frame = _slo_nested()
+        else:
+            _slo_frame = [None, _slo_site]
         _slo_start = _slo_perf()
         try:
             _slo_frame[0] = _slo_enter(_slo_frame)
@@ -60,14 +62,13 @@ _CALL = """
         except BaseException as _slo_fault:
             _slo_failed(_slo_frame, _slo_perf() - _slo_start, _slo_fault)
             raise
-        _slo_elapsed = _slo_perf() - _slo_start
         if _slo_frame[1] is _slo_plain:
+            _slo_append(_slo_perf() - _slo_start)
             _slo_frame.clear()
-            _slo_append(_slo_elapsed)
             if len(_slo_pending) >= _slo_cell.limit:
                 _slo_cell.drain()
         else:
-            _slo_done(_slo_frame, _slo_elapsed, _slo_result)
+            _slo_done(_slo_frame, _slo_perf() - _slo_start, _slo_result)
         return _slo_result
 """
 
@@ -111,6 +112,10 @@ _ASYNC_GENERATOR = """
 """
 
 
+_always: Final = "nothing is recorded".__len__
+"""True at the price of one call: stands for `here` while there is no runtime, which saves the hot path a test."""
+
+
 def wrap(fn: Function, site: Site) -> Function:
     """A tracked function of the same kind and signature as `fn`, bound to `site`."""
     parameters, arguments = _signature(fn)
@@ -129,7 +134,7 @@ def wrap(fn: Function, site: Site) -> Function:
     found: dict[str, Callable[..., tuple[Function, Function]]] = {}
     # The wrapped function's own globals, so that string annotations are read in the module they were written in.
     exec(_compiled(source), getattr(fn, "__globals__", {}), found)  # noqa: S102 - our template, no text of others
-    wrapper, rebind = found["_slo_factory"](fn, site, enter, here, Stream)
+    wrapper, rebind = found["_slo_factory"](fn, site, enter, here, _always, Stream)
     _dress(wrapper, fn)
     site.attach(getattr(fn, "__qualname__", name), rebind)  # type: ignore[arg-type]  # compiled above
     return wrapper

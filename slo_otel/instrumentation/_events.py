@@ -33,6 +33,7 @@ class Event:
     """
 
     __slots__ = (
+        "_carried",
         "active",
         "attributes",
         "by_server",
@@ -80,6 +81,7 @@ class Event:
         self.attributes: dict[str, str] = {}
         self.nested: dict[str, tuple[str, ...]] = {}
         """The categories through which an inner event is bad just now, by the inner one's operation."""
+        self._carried: tuple[tuple[object, ...], frozenset[str]] | None = None
         self.closed = False
         self.learn: Callable[[Event], None] | None = None
         """Set by an adapter whose names become known later: fills route, method and names with what is known."""
@@ -110,12 +112,9 @@ class Event:
 
     def key(self, outcome: Outcome) -> CellKey:
         """The identity of the series it belongs to, with the names as code gave them."""
-        names = set(self.names)
-        if self.operation is not None:
-            names.add(self.operation)
         return CellKey(
             kind=self.kind,
-            names=tuple(sorted(names)),
+            names=self._all_names(),
             operation=self.operation,
             method=self.method,
             route=self.route,
@@ -140,8 +139,17 @@ class Event:
             return frozenset()
         if self.learn is not None:
             self.learn(self)
-        bare = CellKey(kind=self.kind, names=self.key(Outcome.SUCCESS).names, method=self.method, route=self.route)
-        return frozenset(self.active.cells.resolve(bare).names) & self.active.declared.categories
+        known = (self.names, self.operation, self.method, self.route)
+        if self._carried is None or self._carried[0] != known:
+            bare = CellKey(kind=self.kind, names=self._all_names(), method=self.method, route=self.route)
+            self._carried = (
+                known,
+                self.active.declared.categories.intersection(self.active.cells.resolve(bare).names),
+            )
+        return self._carried[1]
+
+    def _all_names(self) -> tuple[str, ...]:
+        return tuple(sorted({*self.names, *([] if self.operation is None else [self.operation])}))
 
     def _nested_bad(self) -> tuple[str, ...]:
         if self.overrule is Overrule.GOOD or not self.nested:

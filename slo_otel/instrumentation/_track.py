@@ -11,7 +11,7 @@ from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import active
 from slo_otel.instrumentation._bounds import Scalar
 from slo_otel.instrumentation._codegen import Function, is_async_generator, wrap
-from slo_otel.instrumentation._context import HOLDER, around, here
+from slo_otel.instrumentation._context import HOLDER, TOKEN, around, enter, here
 from slo_otel.instrumentation._events import DETACHED, Event, close_event, open_event
 from slo_otel.instrumentation._names import is_name
 from slo_otel.instrumentation._site import Exceptions, Judge, Site, fail
@@ -58,6 +58,8 @@ class Track:
         if running is None:
             return DETACHED
         event = open_event(self._name)
+        # With a token it is a tracked call's frame: child tasks and threads of the block have no part in it.
+        event.frame[TOKEN] = enter(event.frame)
         event.operation = self._operation or self._name
         event.set(**self._attrs)
         self._blocks.append((event, running.perf, running.perf()))
