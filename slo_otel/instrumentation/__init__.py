@@ -5,17 +5,26 @@ Adapters (ours and the integrations') use three functions: `open_event`, `classi
 
 from slo_otel.instrumentation._active import Active, activate, active
 from slo_otel.instrumentation._api import begin, count, finish, gauge
+from slo_otel.instrumentation._asgi import SLOMiddleware
+from slo_otel.instrumentation._asgi_types import ASGIApp, Message, Receive, Scope, Send
 from slo_otel.instrumentation._budget import Budget, budget
 from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._events import Event, close_event, current_event, open_event
+from slo_otel.instrumentation._install import instrument
 from slo_otel.instrumentation._names import known_names
 from slo_otel.instrumentation._tag import tag, tags_of
 from slo_otel.instrumentation._track import Track, track
 
 __all__ = [
+    "ASGIApp",
     "Active",
     "Budget",
     "Event",
+    "Message",
+    "Receive",
+    "SLOMiddleware",
+    "Scope",
+    "Send",
     "Track",
     "activate",
     "active",
@@ -27,6 +36,7 @@ __all__ = [
     "current_event",
     "finish",
     "gauge",
+    "instrument",
     "known_names",
     "open_event",
     "tag",

@@ -1,0 +1,227 @@
+"""What middleware knows of the requests of one application while one runtime is active: routes, tags, cells.
+
+The middleware itself is the fast path; everything that is not the plain answer of a known route ends here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+
+from slo_otel.errors import blame, swallow
+from slo_otel.instrumentation._asgi_types import Message, Scope
+from slo_otel.instrumentation._classify import classify
+from slo_otel.instrumentation._context import HOLDER, SCOPE, Frame, leave
+from slo_otel.instrumentation._events import Event, close_event, event_of
+from slo_otel.instrumentation._routes import RouteTable, Target
+from slo_otel.instrumentation._tag import tags_of
+from slo_otel.plan import BAD_INPUT, OTHER_METHOD, Kind, Outcome
+
+if TYPE_CHECKING:
+    from slo_otel.instrumentation._active import Active
+    from slo_otel.instrumentation._bounds import Scalar
+
+Extractor = Callable[[Scope], "Mapping[str, Scalar]"]
+
+FRAME: Final = "slo_otel.frame"
+"""Where a request's scope carries its frame: two of our middlewares around one request see one event."""
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+"""RFC 9110 section 9 and RFC 5789."""
+FAILED: Final = 500
+_STATUSES: Final = range(100, 600)
+_INCOMPLETE: Final = "incomplete_response"
+_NO_RESPONSE: Final = "no_response"
+_SERVER_CANCELLED: Final = "server_cancelled"
+_TIMED_OUT: Final = "timeout"
+
+
+class Course(NamedTuple):
+    """How a request went, as the middleware saw it. Times are readings of the runtime's `perf`; 0.0 is never."""
+
+    frame: Frame
+    scope: Scope
+    began: float
+    started: Message | None
+    """The `http.response.start` message."""
+    first: float
+    """The first body message of several: an answer in one message has none."""
+    ended: float
+    """The last body message."""
+    left: float
+    """The client is known to have gone."""
+    plain: bool
+    """Nothing but a status and a duration is known, and nothing is open around it."""
+
+
+Close = TypeVar("Close", bound="Callable[..., None]")
+
+
+def _harmless(close: Close) -> Close:
+    """A fault of ours must not become the application's; the event is over all the same."""
+
+    @wraps(close)
+    def guarded(self: Requests, course: Course, *rest: BaseException) -> None:
+        try:
+            close(self, course, *rest)
+        except Exception as fault:  # noqa: BLE001 - see above
+            leave(course.frame)
+            swallow(fault, "the ASGI middleware")
+
+    return cast("Close", guarded)
+
+
+class Requests:
+    """The opener of one application's events under one runtime (`_context.Opener`)."""
+
+    __slots__ = ("_active", "_extract", "perf", "plain", "table", "websockets")
+
+    def __init__(self, active: Active, app: object, extract: Extractor | None) -> None:
+        self._active = active
+        self._extract = extract
+        self.perf = active.perf
+        self.table = RouteTable(app)
+        self.plain = extract is None and active.tap is None
+        self.websockets = any(indicator.websocket for indicator in active.plan.indicators)
+
+    # Called by whoever asks for the event while it is open.
+
+    def open(self, frame: Frame) -> Event:
+        """The event of a request, made when somebody asks for it or when it needs one to close."""
+        scope: Scope = frame[SCOPE]  # type: ignore[assignment]  # put there by the middleware
+        kind = Kind.WEBSOCKET if scope["type"] == "websocket" else Kind.HTTP
+        event = Event(self._active, kind, frame=frame, method=_method(scope))
+        event.learn = self._learn
+        return event
+
+    def categories(self, frame: Frame) -> frozenset[str]:
+        """The categories by route and tag, as far as routing has happened."""
+        return self.open(frame).categories()
+
+    def _learn(self, event: Event) -> None:
+        scope: Scope = event.frame[SCOPE]  # type: ignore[assignment]  # put there by the middleware
+        _describe(event, self.table.find(scope))
+
+    # Called by the middleware when the request is over.
+
+    @_harmless
+    def answered(self, course: Course) -> None:
+        """The last body message left, or a status of 500 and above was held until the application returned."""
+        status, target = _status(course.started), self.table.find(course.scope)
+        plain = course.plain and not course.left and not course.first and course.frame[HOLDER] is self
+        if plain and _recorded(course, target, status):
+            return
+        outcome = Outcome.CANCELLED if course.left else classify(status)[0]
+        event = self._close(course, target, outcome, status)
+        if plain:
+            self._bind(target, event, outcome)
+
+    @_harmless
+    def returned(self, course: Course) -> None:
+        """The application returned; without a last body message the client got nothing, or a part."""
+        if course.ended or course.left:
+            self.answered(course)
+            return
+        target = self.table.find(course.scope)
+        if course.started is None:
+            self._close(course, target, Outcome.ERROR, FAILED, _NO_RESPONSE)
+        else:
+            self._close(course, target, Outcome.EXCEPTION, _status(course.started), _INCOMPLETE)
+
+    @_harmless
+    def raised(self, course: Course, fault: BaseException) -> None:
+        """The application raised before its answer was complete, or after one of 500 and above."""
+        if course.left or (course.ended and not isinstance(fault, Exception)):
+            self.answered(course)
+            return
+        outcome, error_type = classify(None, fault)
+        self._close(course, self.table.find(course.scope), outcome, _status(course.started), error_type)
+
+    def after_body(self, fault: BaseException) -> None:
+        """A background task raised: the answer stands, the failure is counted apart."""
+        if isinstance(fault, Exception):
+            self._active.recorder.after_body_errors += 1
+
+    def _close(
+        self, course: Course, target: Target, outcome: Outcome, status: int, error_type: str | None = None
+    ) -> Event:
+        event = event_of(course.frame)
+        event.learn = None
+        _describe(event, target)
+        self._fill(event, course, outcome, status, error_type)
+        ended = course.left or course.ended or self.perf()
+        first = course.first or course.ended
+        close_event(event, outcome, ended - course.began, first - course.began if first else None)
+        return event
+
+    def _fill(self, event: Event, course: Course, outcome: Outcome, status: int, error_type: str | None) -> None:
+        event.status = status
+        event.event_stream = bool(course.first) and _is_event_stream(course.started)
+        event.error_type = error_type
+        if course.left:
+            event.client_gone = True
+        elif outcome in (Outcome.TIMEOUT, Outcome.CANCELLED):
+            event.by_server = True
+            event.reason = event.reason or (_TIMED_OUT if outcome is Outcome.TIMEOUT else _SERVER_CANCELLED)
+        if self._extract is not None:
+            self._add_extracted(event, self._extract)
+
+    def _add_extracted(self, event: Event, extract: Extractor) -> None:
+        """Attributes that the user's callable reads from the scope; what the handler said itself stands."""
+        said, reason, operation = dict(event.attributes), event.reason, event.operation
+        try:
+            event.set(**extract(event.frame[SCOPE]))  # type: ignore[arg-type]  # the scope that we put there
+        except Exception as fault:  # noqa: BLE001 - the user's own callable
+            blame(fault, "the attributes callable of SLOMiddleware")
+        event.attributes |= said
+        event.reason = reason or event.reason
+        event.operation = operation or event.operation
+
+    def _bind(self, target: Target, event: Event, outcome: Outcome) -> None:
+        """Hold the cell of (target, method, status): the application bounds the first, the protocol the others."""
+        cell = self._active.cells.find(event.key(outcome))
+        if not cell.streamed and event.method is not None and event.status is not None:
+            target.cells.setdefault(event.method, {})[event.status] = cell
+
+
+def _recorded(course: Course, target: Target, status: int) -> bool:
+    """Into the cell that is bound already, for targets that the fast path does not find by the route object."""
+    cell = target.cells.get(_method(course.scope), {}).get(status)
+    if cell is None:
+        return False
+    leave(course.frame)
+    cell.record(course.ended - course.began)
+    return True
+
+
+def _describe(event: Event, target: Target) -> None:
+    """What the target says of the event: the template, and the names its handler is tagged with."""
+    event.route = target.template
+    tags = tags_of(target.endpoint, event.method or "GET")
+    event.names += tuple(name for name in tags if name not in event.names)
+
+
+def note_bad_input(scope: Scope) -> None:
+    """The framework refuses the request by its own validation: unless code said why, the reason is `bad_input`."""
+    frame: Frame | None = scope.get(FRAME)
+    if frame and frame[HOLDER] is not None:
+        event = event_of(frame)
+        event.reason = event.reason or BAD_INPUT
+
+
+def _method(scope: Scope) -> str:
+    """The method, bounded; a websocket's handshake is a GET (RFC 6455 section 4.1)."""
+    method: str = scope.get("method", "GET")
+    return method if method in METHODS else OTHER_METHOD
+
+
+def _status(started: Message | None) -> int:
+    """The status of the answer; one that HTTP does not have is the server's failure."""
+    status = FAILED if started is None else int(started["status"])
+    return status if status in _STATUSES else FAILED
+
+
+def _is_event_stream(started: Message | None) -> bool:
+    headers = () if started is None else started.get("headers", ())
+    kinds = (value.lower() for name, value in headers if name.lower() == b"content-type")
+    return any(kind.startswith(b"text/event-stream") for kind in kinds)

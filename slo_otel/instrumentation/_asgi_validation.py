@@ -1,0 +1,76 @@
+"""FastAPI's own validation error carries the reason `bad_input`, whatever its handler answers.
+
+The handler of `RequestValidationError` is observed where it runs; a 422 that code raises or returns by hand
+never passes there, so the two are told apart without looking at the answer.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, Final, TypeAlias
+
+from slo_otel.instrumentation._asgi_requests import note_bad_input
+from slo_otel.instrumentation._routes import routes_of
+
+Handler: TypeAlias = Callable[[Any, Exception], Any]
+"""Starlette's exception handler: sync or async, (connection, error) -> response."""
+_OBSERVED: Final = "__slo_otel_observed__"
+_NEXT: Final = ("app", "middleware_stack")
+"""Where the wrappers of ASGI keep what they wrap; `middleware_stack` is Starlette's, once built."""
+
+
+def observe(app: object) -> None:
+    """Note it whenever an application in or below `app` handles FastAPI's validation error.
+
+    Walks wrappers and mounts. Harmless when done twice, and without FastAPI.
+    """
+    exceptions = sys.modules.get("fastapi.exceptions")
+    error = getattr(exceptions, "RequestValidationError", None)
+    if error is None:
+        return
+    for handlers in _handler_maps(app, set()):
+        handler = handlers.get(error)
+        if handler is not None and not hasattr(handler, _OBSERVED):
+            handlers[error] = _observed(handler)
+
+
+def _handler_maps(app: object, seen: set[int]) -> Iterator[dict[object, Handler]]:
+    """Every map of handlers in the tree: Starlette's own one, and the copy its `ExceptionMiddleware` reads."""
+    if app is None or id(app) in seen:
+        return
+    seen.add(id(app))
+    for name in ("exception_handlers", "_exception_handlers"):
+        handlers = getattr(app, name, None)
+        if isinstance(handlers, dict):
+            yield handlers
+    for name in _NEXT:
+        yield from _handler_maps(getattr(app, name, None), seen)
+    for route in routes_of(app) or ():
+        if hasattr(route, "routes") or hasattr(route, "include_context"):
+            yield from _handler_maps(_mounted(route), seen)
+
+
+def _mounted(route: object) -> object:
+    return getattr(route, "original_router", None) or getattr(route, "app", None)
+
+
+def _observed(handler: Handler) -> Handler:
+    if iscoroutinefunction(handler) or iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+
+        @wraps(handler)
+        async def observed(connection: Any, error: Exception) -> Any:
+            note_bad_input(connection.scope)
+            answer: Awaitable[Any] = handler(connection, error)
+            return await answer
+    else:
+
+        @wraps(handler)
+        def observed(connection: Any, error: Exception) -> Any:
+            note_bad_input(connection.scope)
+            return handler(connection, error)
+
+    setattr(observed, _OBSERVED, True)
+    return observed
