@@ -26,6 +26,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, Metri
 
 from slo_otel import names
 
+__all__ = ["Answer", "Distribution", "Point", "Receiver"]
+
 _LIMIT: Final = 64 * 1024 * 1024
 """Bytes of one body, packed and unpacked: what the SDK's exporter sends at most."""
 _GZIP_OR_ZLIB: Final = 47

@@ -13,6 +13,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from enum import EnumType
 from pathlib import Path
 from types import ModuleType
 
@@ -24,9 +25,11 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def signature(thing: object) -> str:
-    """The signature as text; empty for what has none."""
+    """The signature as text, the same on every Python; empty for what has none and for enumerations."""
+    if isinstance(thing, EnumType):
+        return ""
     try:
-        return _ADDRESS.sub("", str(inspect.signature(thing)))  # type: ignore[arg-type]  # not callable: TypeError
+        return _ADDRESS.sub("", str(inspect.signature(thing))).replace("'", "")  # type: ignore[arg-type]  # not callable: TypeError
     except (TypeError, ValueError):
         return ""
 

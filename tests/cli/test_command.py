@@ -1,0 +1,168 @@
+"""The `slo-otel` command as a shell sees it: output, exit codes, no traceback."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from slo_otel.cli import main
+
+GOOD = """\
+version: slo/v1
+service: shop
+slos:
+  - name: checkout
+    sli: {success: POST /checkout, exclude: 4xx}
+    objective: 99%
+    owner: shop-team
+    runbook: https://runbooks.example/checkout
+    alerts: {page: {when: error_rate > 5% over 10m, runbook: https://runbooks.example/checkout}}
+"""
+COMMAND = [sys.executable, "-c", "import sys; from slo_otel.cli import main; sys.exit(main())"]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command in this process and give its exit code."""
+    monkeypatch.setattr(sys, "argv", ["slo-otel", *arguments])
+    try:
+        return main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+
+
+def written(directory: Path, text: str) -> str:
+    """A policy file with this text."""
+    path = directory / "slo.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_lint_of_a_broken_file_exits_2_and_gives_each_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both mistakes of one file are printed as file:line:column with a fix, and the exit code is 2."""
+    path = written(tmp_path, GOOD.replace("99%", "199%").replace("service: shop", "servise: shop"))
+    assert run(monkeypatch, "lint", path) == 2
+    out = capsys.readouterr().out
+    assert f"{path}:2:1: error: " in out
+    assert f"{path}:6:" in out
+    assert "    fix: " in out
+    assert "\x1b" not in out
+
+
+def test_lint_as_json_is_one_list_of_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--json` prints nothing but a JSON list whose entries carry place, level, message and fix."""
+    path = written(tmp_path, GOOD.replace("99%", "199%"))
+    assert run(monkeypatch, "lint", "--json", path) == 2
+    problems = json.loads(capsys.readouterr().out)
+    [error] = [problem for problem in problems if problem["level"] == "error"]
+    assert (error["file"], error["line"]) == (path, 6)
+    assert {"column", "message", "fix", "code"} <= error.keys()
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing file and a directory are told in words, not as a traceback."""
+    for place in (tmp_path / "absent.yaml", tmp_path):
+        assert run(monkeypatch, "lint", str(place)) == 2
+        assert str(place) in capsys.readouterr().out
+
+
+def test_strict_turns_an_unsupported_construct_into_exit_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What this version does not evaluate is a note: exit 0, but 1 with `--strict`."""
+    path = written(tmp_path, GOOD + "  - {name: up, sli: {probe: GET /health}, owner: shop-team}\n")
+    assert run(monkeypatch, "lint", path) == 0
+    assert " note: " in capsys.readouterr().out
+    assert run(monkeypatch, "lint", "--strict", path) == 1
+
+
+def test_schema_is_a_json_schema_with_the_keys_of_a_policy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`schema` prints JSON that knows the required keys."""
+    assert run(monkeypatch, "schema") == 0
+    assert {"version", "service", "slos"} <= set(json.loads(capsys.readouterr().out)["required"])
+
+
+def test_without_the_extra_the_command_prints_the_line_to_run() -> None:
+    """Without typer and rich the command exits 2 and names the exact install command, without a traceback."""
+    hide = "import sys; sys.modules['typer'] = sys.modules['rich'] = None; "
+    ended = subprocess.run(
+        [sys.executable, "-c", hide + COMMAND[2]], check=False, capture_output=True, text=True, timeout=30
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1] == 'pip install "slo-otel[cli]"'
+    assert "Traceback" not in ended.stderr
+
+
+def test_receive_ends_cleanly_on_ctrl_c() -> None:
+    """SIGINT ends `receive` with exit code 0 and a count, without a traceback."""
+    with subprocess.Popen(
+        [*COMMAND, "receive", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert "received 0 exports" in out
+
+
+def test_receive_prints_what_a_collector_would_get() -> None:
+    """Each export is a line, and beneath it every series that changed with its attributes and value."""
+    with subprocess.Popen(
+        [*COMMAND, "receive", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        endpoint = process.stdout.readline().split()[2].rstrip(";")
+        lines = []
+        for value, printed in ((3, 2), (3, 1), (5, 2)):
+            _export(endpoint, value)
+            lines += [process.stdout.readline() for _ in range(printed)]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert [line[9:].rstrip() if "export" in line else line.strip() for line in lines] == [
+        "export 1: 1 series, 1 changed",
+        "slo.events {slo.name=checkout} 3",
+        "export 2: 1 series, 0 changed",
+        "export 3: 1 series, 1 changed",
+        "slo.events {slo.name=checkout} 5",
+    ]
+    assert "received 3 exports, 1 series" in out
+
+
+def _export(endpoint: str, value: int) -> None:
+    request = ExportMetricsServiceRequest()
+    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="slo.events")
+    metric.sum.is_monotonic = True
+    point = metric.sum.data_points.add(as_int=value, time_unix_nano=value)
+    point.attributes.append(KeyValue(key="slo.name", value=AnyValue(string_value="checkout")))
+    post = urllib.request.Request(f"{endpoint}/v1/metrics", request.SerializeToString(), method="POST")
+    with urllib.request.urlopen(post, timeout=5) as answer:
+        assert answer.status == 200
+
+
+def test_receive_says_that_a_port_is_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A port that something else listens on is one line and exit 2."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert run(monkeypatch, "receive", "--port", str(taken.getsockname()[1])) == 2
+    assert "cannot listen on 127.0.0.1:" in capsys.readouterr().err
