@@ -18,7 +18,6 @@ from slo_otel.instrumentation._site import Exceptions, Judge, Site, fail
 from slo_otel.plan import Outcome
 
 T = TypeVar("T")
-R = TypeVar("R")
 _Block: TypeAlias = tuple[Event, Callable[[], float], float]
 """An open block: its event, its clock, when it started."""
 
@@ -126,7 +125,7 @@ def track(
     bad: type[BaseException] | tuple[type[BaseException], ...] = (),
     excluded: type[BaseException] | tuple[type[BaseException], ...] = (),
     attrs: Mapping[str, Scalar] | None = None,
-    judge: Callable[[R], Outcome | None] | None = None,
+    judge: Judge | None = None,
 ) -> Track:
     """Time a function or a block as an event called `name`: a declared category or not.
 
