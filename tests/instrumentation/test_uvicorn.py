@@ -1,0 +1,195 @@
+"""The lines of the outcome table that need a network: real uvicorn, real sockets, clients that leave."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from slo_otel.instrumentation import instrument
+from slo_otel.plan import Outcome
+from tests.instrumentation.asgi_apps import MAKERS, App
+from tests.instrumentation.asgi_server import read_all, served, until
+from tests.instrumentation.asgi_world import World, running
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def make(request: pytest.FixtureRequest) -> Callable[..., App]:
+    """The service on each framework."""
+    return MAKERS[request.param]
+
+
+@pytest.fixture(params=["httptools", "h11"])
+def http(request: pytest.FixtureRequest) -> str:
+    """Both protocol implementations of uvicorn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A runtime around the server."""
+    with running() as found:
+        yield found
+
+
+def total(world: World) -> int:
+    return sum(cell.count for cell in world.cells())
+
+
+def leave(client: socket.socket) -> None:
+    """Go at once, without a word: the reset that a closed browser tab sends."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    client.close()
+
+
+def test_a_client_that_leaves_the_stream_is_cancelled(make: Callable[..., App], http: str, world: World) -> None:
+    """After its first chunk the client goes: cancelled, not by the server, counted once, excluded while quick."""
+    with served(instrument(make()), http) as server:
+        client = server.ask("/endless")
+        assert client.recv(1)
+        leave(client)
+        until(lambda: total(world) == 1)
+        key = world.key()
+        assert (key.route, key.status, key.outcome, key.by_server) == ("/endless", 200, Outcome.CANCELLED, False)
+        assert world.verdict() == "excluded"
+        assert world.verdict("latency") == "excluded"
+
+
+def test_a_client_that_leaves_a_waiting_handler_is_cancelled_where_it_looks(
+    make: Callable[..., App], http: str, world: World
+) -> None:
+    """A handler that polls `is_disconnected` makes the disconnect known; its answer to nobody is not good."""
+    with served(instrument(make()), http) as server:
+        client = server.ask("/polling")
+        leave(client)
+        until(lambda: total(world) == 1)
+        assert (world.key().outcome, world.key().by_server) == (Outcome.CANCELLED, False)
+
+
+def test_a_disconnect_that_nobody_reads_cannot_be_known(make: Callable[..., App], http: str, world: World) -> None:
+    """uvicorn neither cancels nor fails a send, so a handler that never looks has answered."""
+    entered, release = threading.Event(), threading.Event()
+
+    async def deaf(request: Request) -> Response:
+        entered.set()
+        await asyncio.to_thread(release.wait, 10)
+        return PlainTextResponse("to nobody")
+
+    app = make()
+    app.router.routes.append(Route("/deaf", deaf))
+    with served(instrument(app), http) as server:
+        client = server.ask("/deaf")
+        until(entered.is_set)
+        leave(client)
+        release.set()
+        until(lambda: total(world) == 1)
+        assert world.key().outcome is Outcome.SUCCESS
+
+
+def test_a_client_that_leaves_during_its_upload_is_cancelled(
+    make: Callable[..., App], http: str, world: World
+) -> None:
+    """Half a body and a closed connection are the client's doing, not a 500 of the server."""
+    with served(instrument(make()), http) as server:
+        client = server.ask("/reading", "POST", b"half", length=1000)
+        client.close()
+        until(lambda: total(world) == 1)
+        assert (world.key().outcome, world.key().by_server) == (Outcome.CANCELLED, False)
+
+
+def test_the_servers_shutdown_cancels_and_is_bad_and_is_flushed(
+    make: Callable[..., App], http: str, world: World
+) -> None:
+    """A request that shutdown cancels is counted before the last flush, as the server's cancellation."""
+    counted_at_flush: list[int] = []
+
+    def flush(timeout: float) -> bool:
+        counted_at_flush.append(total(world))
+        return True
+
+    world.active.flush = flush
+    entered = threading.Event()
+
+    async def waits(request: Request) -> Response:
+        entered.set()
+        await asyncio.sleep(60)
+        return PlainTextResponse("late")
+
+    app = make()
+    app.router.routes.append(Route("/waits", waits))
+    with served(instrument(app), http) as server:
+        client = server.ask("/waits")
+        until(entered.is_set)
+    client.close()
+    key = world.key()
+    assert (key.outcome, key.by_server, key.reason) == (Outcome.CANCELLED, True, "server_cancelled")
+    assert world.verdict() == "bad"
+    assert counted_at_flush == [1]
+
+
+def test_a_stream_of_200_ms_measures_200_ms(make: Callable[..., App], http: str, world: World) -> None:
+    """The time is that to the last chunk, and the client got every one of them."""
+    with served(instrument(make()), http) as server:
+        answer = server.fetch("/stream")
+        assert answer.count(b"chunk") >= 4
+        assert 0.2 <= world.seconds() < 5
+
+
+def test_an_event_stream_keeps_its_first_byte(make: Callable[..., App], world: World) -> None:
+    """Over a real connection the first event's time is kept beside the last one's."""
+    with served(instrument(make())) as server:
+        assert b"data: 2" in server.fetch("/events")
+        cell = world.one()
+    assert cell.key.event_stream
+    assert cell.duration is not None
+    assert cell.first_byte is not None
+    assert cell.first_byte.sum < 0.02 <= cell.duration.sum
+
+
+def test_concurrent_clients_are_counted_each_by_itself(make: Callable[..., App], http: str, world: World) -> None:
+    """Two streams, a failure and a client that leaves, at once, are four events of four kinds."""
+    with served(instrument(make()), http) as server:
+        clients = [server.ask(path) for path in ("/stream", "/stream", "/boom", "/endless")]
+        assert clients[3].recv(1)
+        leave(clients[3])
+        assert [read_all(client).split(b" ", 2)[1] for client in clients[:3]] == [b"200", b"200", b"500"]
+        for client in clients[:3]:
+            client.close()
+        until(lambda: total(world) == 4)
+        assert world.counts() == {
+            ("GET", "/stream", 200, Outcome.SUCCESS): 2,
+            ("GET", "/boom", 500, Outcome.EXCEPTION): 1,
+            ("GET", "/endless", 200, Outcome.CANCELLED): 1,
+        }
+
+
+def test_every_answer_on_one_connection_is_an_event(make: Callable[..., App], http: str, world: World) -> None:
+    """Keep-alive and pipelining: as many events as the client counts answers."""
+    with served(instrument(make()), http) as server, server.connect() as client:
+        request = b"GET /ok/1 HTTP/1.1\r\nhost: shop\r\n\r\n"
+        last = b"GET /nowhere HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n"
+        client.sendall(request * 3 + last)
+        answers = read_all(client)
+        assert answers.count(b"HTTP/1.1 200") == 3
+        assert answers.count(b"HTTP/1.1 404") == 1
+        until(lambda: total(world) == 4)
+        assert world.counts() == {
+            ("GET", "/ok/{id}", 200, Outcome.SUCCESS): 3,
+            ("GET", "unmatched", 404, Outcome.REJECTED): 1,
+        }
+
+
+def test_a_background_failure_over_a_connection_leaves_a_good_answer(
+    make: Callable[..., App], world: World
+) -> None:
+    """The client has its answer before the background task fails."""
+    with served(instrument(make())) as server:
+        assert server.fetch("/background").endswith(b"ok")
+        until(lambda: world.limit("after_body_errors") == 1)
+        assert world.verdict() == "good"
