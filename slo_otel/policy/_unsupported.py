@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from slo_otel.plan import Form, Occurrences
+from slo_otel.policy._compile_alerts import kept_legs
 from slo_otel.policy._expand import Expanded, Path, expand
 from slo_otel.policy._model import Policy
 from slo_otel.policy._model_slo import SloKeys
@@ -129,7 +130,7 @@ def _alerts(policy: Policy) -> Iterator[Note]:
         if keys.budget_alerts is not None and (keys.budget_alerts.default or keys.budget_alerts.alerts):
             yield Note("alerts", (*path, "budget_alerts"))
             return
-    if any(slo.objective for slo in policy.slos) and policy.defaults.budget_alerts is None:
+    if any(leg for one in expand(policy) for level in one.levels for leg in kept_legs(one, level)):
         yield Note("alerts", ("slos",))
 
 
