@@ -132,15 +132,16 @@ class MemoryLedger:
 
     def answer(self, queries: tuple[Query, ...]) -> Answers:
         """Counts, Slices, Last, Named, Open and Alive from what was appended; the others with nothing."""
+        rest = [query for query in queries if not isinstance(query, Counts)]
         with self._lock:
             self._kept = {query: self._counts(query) for query in queries if isinstance(query, Counts)}
             return Answers(
                 counts=self._kept,
-                slices={query: self._slices(query) for query in queries if isinstance(query, Slices)},
-                last={query: self._last(query) for query in queries if isinstance(query, Last)},
-                named={query: self._named(query) for query in queries if isinstance(query, Named)},
-                open={query: self._open(query) for query in queries if isinstance(query, Open)},
-                alive={query: self._alive_in(query) for query in queries if isinstance(query, Alive)},
+                slices={query: self._slices(query) for query in rest if isinstance(query, Slices)},
+                last={query: self._last(query) for query in rest if isinstance(query, Last)},
+                named={query: self._named(query) for query in rest if isinstance(query, Named)},
+                open={query: self._open(query) for query in rest if isinstance(query, Open)},
+                alive={query: self._alive_in(query) for query in rest if isinstance(query, Alive)},
             )
 
     def _counts(self, query: Counts) -> dict[Group, Counted]:

@@ -21,17 +21,17 @@ class Series:
     """Cumulative tallies by slice. Times are wall nanoseconds; the caller holds the ledger's lock.
 
     The first point is a base that no window can start before: zero at the beginning of time, later what pruning
-    left. So every look-up finds a point.
+    left. So every look-up finds a point. Excluded events and totals get their columns with the first of them: most
+    series have none, and a busy one is 11,520 points in two days.
     """
 
-    __slots__ = ("_bad", "_ends", "_excluded", "_good", "_thinned", "_total", "since_ns")
+    __slots__ = ("_bad", "_ends", "_good", "_rare", "_thinned", "since_ns")
 
     def __init__(self) -> None:
         self._ends = array("q", (_BEFORE_ALL,))
         self._good = array("q", (0,))
         self._bad = array("q", (0,))
-        self._excluded = array("q", (0,))
-        self._total = array("q", (0,))
+        self._rare: tuple[array[int], ...] = ()
         self._thinned = 0
         self.since_ns: int | None = None
         """`first_observed`: the start of the first slice with an event; None before. Survives pruning."""
@@ -45,7 +45,9 @@ class Series:
         if self.since_ns is None or start < self.since_ns:
             self.since_ns = start
         at = self._point(end_ns)
-        for column, count in zip(self._columns(), _counts(events), strict=True):
+        if not self._rare and (events.excluded or events.total):
+            self._rare = (array("q", bytes(8 * len(self))), array("q", bytes(8 * len(self))))
+        for column, count in zip(self._columns(), _counts(events), strict=False):
             if count:
                 for later in range(at, len(column)):
                     column[later] += count
@@ -58,8 +60,8 @@ class Series:
                 column.insert(at, column[at - 1])
         return at
 
-    def _columns(self) -> tuple[array[int], array[int], array[int], array[int]]:
-        return self._good, self._bad, self._excluded, self._total
+    def _columns(self) -> tuple[array[int], ...]:
+        return self._good, self._bad, *self._rare
 
     def between(self, start_ns: int, end_ns: int) -> Tally:
         """The events of the slices that end in `(start_ns, end_ns]`."""
@@ -72,13 +74,8 @@ class Series:
         first = bisect_right(ends, start_ns, 0, last + 1) - 1
         if first == last:
             return _ZERO, ends[last] if last else None
-        good, bad, excluded, total = self._good, self._bad, self._excluded, self._total
-        return Tally(
-            good[last] - good[first],
-            bad[last] - bad[first],
-            excluded[last] - excluded[first],
-            total[last] - total[first],
-        ), ends[last]
+        good, bad = self._good[last] - self._good[first], self._bad[last] - self._bad[first]
+        return Tally(good, bad, *[column[last] - column[first] for column in self._rare]), ends[last]
 
     def slices(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, Tally]]:
         """The end and the events of each kept slice that ends in `(start_ns, end_ns]`, ascending."""
@@ -88,7 +85,7 @@ class Series:
 
     def drop_after(self, end_ns: int, width_ns: int) -> None:
         """Forget the slices that end after `end_ns`: the future that a clock stepping back leaves behind."""
-        keep = max(1, bisect_right(self._ends, end_ns))
+        keep = bisect_right(self._ends, end_ns)
         for column in (self._ends, *self._columns()):
             del column[keep:]
         self._thinned = min(self._thinned, keep - 1)

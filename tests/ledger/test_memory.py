@@ -58,6 +58,30 @@ def test_the_same_snapshot_twice_adds_nothing() -> None:
     assert good(ledger, T0, T0 + 3 * STEP) == 7
 
 
+def test_an_older_snapshot_of_the_same_moment_adds_nothing() -> None:
+    """A clock that stands still (in users' tests) does not make totals go down and up again."""
+    ledger, writer = MemoryLedger(PLAN), Writer(PLAN)
+    writer.good(3)
+    first = writer.snapshot(T0 + STEP)
+    writer.good(4)
+    second = writer.snapshot(T0 + STEP)
+    for snapshot in (first, second, first, second):
+        ledger.append(snapshot)
+    assert good(ledger, T0, T0 + STEP) == 7
+
+
+def test_an_older_snapshot_does_not_bring_back_a_cell_that_started_again() -> None:
+    """What a writer said before counts nothing, also where it speaks of another start."""
+    ledger, writer = MemoryLedger(PLAN), Writer(PLAN)
+    writer.good(5)
+    before = writer.snapshot(T0 + STEP)
+    (cell,) = before.cells
+    after = replace(moved(before, T0 + 2 * STEP), cells=(replace(cell, start_ns=cell.start_ns + 1, count=2),))
+    for snapshot in (before, after, before, after):
+        ledger.append(snapshot)
+    assert good(ledger, T0, T0 + 2 * STEP) == 7
+
+
 def test_every_writer_starts_at_zero() -> None:
     """A restarted process and a sibling add their own totals; none is subtracted from the other."""
     ledger = MemoryLedger(PLAN)

@@ -46,6 +46,22 @@ def test_pruning_folds_what_no_window_reaches() -> None:
     assert series.window(T0 + DAY_NS, T0 + 90 * DAY_NS) == (Tally(), T0 + DAY_NS)
 
 
+def test_thinning_goes_on_after_pruning_and_after_a_step_back() -> None:
+    """What was thinned already is remembered by place, also when points before or behind it go."""
+    grid = 15 * MINUTE_NS
+    pruned, dropped = Series(), Series()
+    for series in (pruned, dropped):
+        busy(series, T0, T0 + DAY_NS, STEP)
+        series.thin(T0 + 12 * HOUR_NS, grid)
+    pruned.prune(T0 + 6 * HOUR_NS)
+    pruned.thin(T0 + DAY_NS, grid)
+    assert len(pruned) == 18 * 4 + 2
+    dropped.drop_after(T0 + 6 * HOUR_NS, STEP)
+    busy(dropped, T0 + 6 * HOUR_NS, T0 + 12 * HOUR_NS, STEP)
+    dropped.thin(T0 + 12 * HOUR_NS, grid)
+    assert len(dropped) == 12 * 4 + 1
+
+
 def test_a_series_that_lost_its_future_goes_on() -> None:
     """After a step back beyond all that is kept, new events count from there."""
     series = Series()

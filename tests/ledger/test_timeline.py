@@ -45,6 +45,18 @@ def test_a_late_row_keeps_its_slice() -> None:
     assert good(ledger, T0, T0 + 4 * STEP) == 13
 
 
+def test_a_late_row_may_be_the_first_observation() -> None:
+    """The earliest slice with an event is the first observation, whenever it arrives."""
+    ledger, writer, slow = MemoryLedger(PLAN), Writer(PLAN), Writer(PLAN, "slow")
+    slow.good()
+    late = slow.snapshot(T0 + STEP)
+    writer.good()
+    ledger.append(writer.snapshot(T0 + 9 * STEP))
+    ledger.append(late)
+    query = Counts(ALL, (), T0, T0 + 9 * STEP)
+    assert ledger.answer((query,)).counts[query][()].since_ns == T0
+
+
 def test_a_late_row_from_a_future_that_was_taken_back_is_quarantined() -> None:
     """Taken before a large step back and arrived after it: its slice lies in the future, so it is only reported."""
     ledger, writer, slow = MemoryLedger(PLAN), Writer(PLAN), Writer(PLAN, "slow")
