@@ -93,7 +93,9 @@ class Runtime:
             logger.warning("slo_otel: this version does not evaluate: %s (`slo-otel lint` says where)", said)
         why = siblings()
         if why is not None and self._given.ledger is None:
-            logger.info("slo_otel: %s, so status and evaluated gauges cover this process only (%s)", why, "process")
+            logger.info(
+                "slo_otel: %s: status and evaluated gauges cover this process only (slo.scope=process)", why
+            )
 
     def step(self) -> None:
         """Do what is due now."""

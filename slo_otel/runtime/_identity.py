@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -27,7 +28,7 @@ def identify(plan: Plan, given: Resource | Mapping[str, str] | None) -> Resource
     told = found.attributes
     _agree(_NAME, "service", plan.service, None if _made_up(told.get(_NAME)) else told.get(_NAME))
     _agree(_NAMESPACE, "namespace", plan.namespace, told.get(_NAMESPACE))
-    added = {_NAME: plan.service, INSTANCE: _instance(told.get(INSTANCE))}
+    added = {_NAME: plan.service, INSTANCE: _instance(told.get(INSTANCE), configured=_configured(given))}
     if plan.namespace is not None:
         added[_NAMESPACE] = plan.namespace
     return found.merge(Resource(added))
@@ -45,15 +46,17 @@ def _made_up(name: object) -> bool:
     return name is None or str(name).startswith("unknown_service")
 
 
-def _instance(told: object) -> str:
+def _instance(told: object, *, configured: bool) -> str:
     """An id of this process alone: workers that share a configured id would overwrite each other's series."""
     if told is None:
         return str(uuid4())
-    return _derived(str(told)) if _from_environment() and siblings() else str(told)
+    return _derived(str(told)) if configured and siblings() else str(told)
 
 
-def _from_environment() -> bool:
-    return INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+def _configured(given: Resource | Mapping[str, str] | None) -> bool:
+    """Whether the instance id was written down, and not made by the SDK for this process."""
+    written = not isinstance(given, Resource) and INSTANCE in (given or {})
+    return written or INSTANCE in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
 
 
 def forked(resource: Resource) -> Resource:
@@ -75,6 +78,8 @@ def siblings() -> str | None:
     workers = os.environ.get("WEB_CONCURRENCY", "").strip()
     if workers.isdigit() and int(workers) > 1:
         return f"WEB_CONCURRENCY={workers}"
+    if "gunicorn.arbiter" in sys.modules:
+        return "it runs under gunicorn"
     if multiprocessing.parent_process() is not None:
         return "it was started by another process, as workers are"
     return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
+from multiprocessing import util
 from typing import Final
 
 from slo_otel.errors import guard
@@ -11,6 +13,7 @@ from slo_otel.runtime import _configure
 
 EXIT_SECONDS: Final = 3.0
 """How long the end of a process may wait for the last export. A collector that never answered is not waited for."""
+
 
 _watching: list[bool] = []
 
@@ -21,6 +24,9 @@ def watch() -> None:
         _watching.append(True)
         atexit.register(_at_exit)
         os.register_at_fork(after_in_child=_in_child)
+        util.register_after_fork(_process, _in_multiprocessing_child)
+        if multiprocessing.parent_process() is not None:
+            _in_multiprocessing_child(_process)
 
 
 def _at_exit() -> None:
@@ -28,6 +34,18 @@ def _at_exit() -> None:
     if handle is not None:
         with guard("the exit"):
             handle.shutdown(EXIT_SECONDS)
+
+
+class _Process:
+    """What `multiprocessing` keeps its hook on."""
+
+
+_process: Final = _Process()
+
+
+def _in_multiprocessing_child(_: _Process) -> None:
+    """Children that `multiprocessing` forked end by `os._exit`, after its finalizers and without atexit."""
+    util.Finalize(None, _at_exit, exitpriority=100)
 
 
 def _in_child() -> None:

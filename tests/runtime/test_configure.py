@@ -16,6 +16,7 @@ from slo_otel.evaluation import Scope
 from slo_otel.ledger import MemoryLedger
 from slo_otel.runtime import Handle, configure
 from slo_otel.runtime._configure import current, start
+from slo_otel.runtime._identity import INSTANCE, forked, identify
 from slo_otel.testing import InMemoryExporter, ManualClock, advance
 from tests.runtime.samples import OTHER, PLAN, record
 
@@ -165,3 +166,32 @@ def test_a_process_with_siblings_says_that_its_numbers_are_its_own(
 def _running() -> bool:
     handle = current()
     return handle is not None and handle.running
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_written_instance_id_is_shared_by_nobody(monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+    """Alone it is kept; siblings derive their own, or their cumulative series would overwrite each other."""
+    monkeypatch.setenv("WEB_CONCURRENCY", workers)
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=pod-1")
+    found = {str(identify(PLAN, None).attributes[INSTANCE]) for _ in range(3)}
+    assert (found == {"pod-1"}) is (workers == "1")
+    assert len(found) == (1 if workers == "1" else 3)
+    given = {str(identify(PLAN, {INSTANCE: "mine"}).attributes[INSTANCE]) for _ in range(2)}
+    assert len(given) == (1 if workers == "1" else 2)
+
+
+def test_an_id_that_the_sdk_made_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is of this process already, and the service's own telemetry carries it too."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    made = Resource.create()
+    if INSTANCE in made.attributes:
+        assert identify(PLAN, made).attributes[INSTANCE] == made.attributes[INSTANCE]
+    assert len(str(identify(PLAN, Resource({})).attributes[INSTANCE])) == 36
+
+
+def test_a_forked_child_is_another_instance_of_the_same_service() -> None:
+    """Parent and child are two writers."""
+    parent = identify(PLAN, {"cloud.region": "eu"})
+    child = forked(parent)
+    assert child.attributes[INSTANCE] != parent.attributes[INSTANCE]
+    assert (child.attributes["service.name"], child.attributes["cloud.region"]) == ("shop", "eu")

@@ -140,6 +140,34 @@ def test_children_of_a_fork_count_for_themselves(tmp_path: Path, receiver: Recei
     assert sorted(by_instance.values()) == [4, 10, 10]
 
 
+POOL = """\
+import multiprocessing
+import slo_otel
+def pay(times):
+    for _ in range(times):
+        with slo_otel.track("pay"):
+            pass
+if __name__ == "__main__":
+    context = multiprocessing.get_context("fork")
+    slo_otel.configure("slo.yaml")
+    pay(1)
+    process = context.Process(target=pay, args=(5,))
+    process.start()
+    process.join()
+    with context.Pool(2) as pool:
+        pool.map(pay, [2, 2, 2])
+        pool.close()
+        pool.join()
+"""
+
+
+def test_multiprocessing_children_send_their_last_event(tmp_path: Path, receiver: Receiver) -> None:
+    """They end without atexit, after multiprocessing's own finalizers."""
+    done = run(POOL, tmp_path, receiver)
+    assert done.returncode == 0, done.stderr
+    assert _good(receiver, "paid") == 1 + 5 + 6
+
+
 HANG = """\
 import os, threading
 import slo_otel
