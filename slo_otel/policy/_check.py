@@ -35,5 +35,6 @@ def _check_budget_policy(scene: Scene) -> None:
 
 
 def _check_slos(scene: Scene) -> None:
-    if not scene.policy.slos and not scene.unsure("slos"):
+    written = "slos" in scene.document.keys_at()
+    if written and not scene.policy.slos and not scene.unsure("slos"):
         scene.say(("slos",), "a policy without an SLO", "add an entry to slos:", "no-slo", at_key=True)

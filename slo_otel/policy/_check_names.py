@@ -67,7 +67,7 @@ def _declared(scene: Scene, kind: str) -> tuple[str, ...]:
         case "severity":
             return scene.severities()
         case "channel":
-            return (*scene.document.keys("channels"), "log")
+            return (*scene.document.keys_at("channels"), "log")
         case "SLO":
             return tuple(
                 dict.fromkeys(
@@ -75,7 +75,7 @@ def _declared(scene: Scene, kind: str) -> tuple[str, ...]:
                 )
             )
         case _:
-            return scene.document.keys(_SECTIONS[kind])
+            return scene.document.keys_at(_SECTIONS[kind])
 
 
 def _may_be_left_out(scene: Scene, name: str) -> bool:

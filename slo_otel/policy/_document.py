@@ -127,7 +127,7 @@ class Document:
         """Whether a part at or below this path was left out."""
         return any(one[: len(path)] == path or path[: len(one)] == one for one in self.left_out)
 
-    def keys(self, *path: str) -> tuple[str, ...]:
+    def keys_at(self, *path: str) -> tuple[str, ...]:
         """The keys of a mapping as written, also of entries that were left out."""
         place, missing = self.place(path)
         return tuple(place.node.entries) if isinstance(place.node, Map) and not missing else ()

@@ -18,7 +18,7 @@ from slo_otel.errors import Problem
 from slo_otel.policy._document import Data, Document, Path
 from slo_otel.policy._grammar import nearest
 from slo_otel.policy._model import Policy
-from slo_otel.policy._yaml import Map, Source, read
+from slo_otel.policy._yaml import Map, Sequence, Source, read
 
 _ROUNDS: Final = 100
 _STAND_INS: Final[dict[str, Data]] = {"version": "slo/v1", "service": "unnamed", "slos": []}
@@ -53,24 +53,32 @@ _START: Final = "start with version: slo/v1, service: … and slos: …"
 
 def _validated(document: Document, problems: tuple[Problem, ...]) -> Reading:
     found = list(problems)
-    patched = False
+    absent: frozenset[str] = frozenset()
     for _ in range(_ROUNDS):
         try:
-            policy = Policy.model_validate(_patched(document.data()) if patched else document.data())
+            policy = Policy.model_validate(_patched(document, absent))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=True)
         else:
             return Reading(tuple(found), document, policy)
         found.extend(one for one in (_problem(document, detail) for detail in details) if one is not None)
         culprits = frozenset(_culprit(document, detail) for detail in details) - {()}
-        if culprits <= document.left_out and patched:
+        missing = absent | {str(detail["loc"][0]) for detail in details if _is_top_level(detail)}
+        if culprits <= document.left_out and missing == absent:
             break
-        document, patched = document.without(culprits), True
+        document, absent = document.without(culprits), missing
     return Reading(tuple(found), document)
 
 
-def _patched(data: Data) -> Data:
-    return {**_STAND_INS, **data} if isinstance(data, dict) else data
+def _is_top_level(detail: ErrorDetails) -> bool:
+    return detail["type"] == "missing" and len(detail["loc"]) == 1
+
+
+def _patched(document: Document, absent: frozenset[str]) -> Data:
+    """The data with a stand-in for every required key whose absence is reported already."""
+    data = document.data()
+    stand_ins = {key: value for key, value in _STAND_INS.items() if key in absent}
+    return {**stand_ins, **data} if isinstance(data, dict) else data
 
 
 def _culprit(document: Document, detail: ErrorDetails) -> Path:
@@ -112,10 +120,10 @@ def _problem(document: Document, detail: ErrorDetails) -> Problem | None:
 
 
 def _follows(document: Document, location: tuple[str | int, ...]) -> bool:
-    """Whether a mapping is refused only because a part of it was left out."""
+    """Whether a mapping or list is refused only because a part of it was left out."""
     place, _ = document.place(location)
     below = len(place.path)
-    return isinstance(place.node, Map) and any(
+    return isinstance(place.node, Map | Sequence) and any(
         len(one) > below and one[:below] == place.path for one in document.left_out
     )
 

@@ -45,7 +45,8 @@ class Scene:
         tops = [one.path, one.path[:2], ("defaults",)]
         if one.slo.tier is not None:
             tops.append(("tiers", one.slo.tier))
-        return any(self.unsure(*top, key) for top in tops for key in _DECIDING)
+        inside = any(self.unsure(*one.path[:2], "sli", key) for key in ("users", "unit"))
+        return inside or any(self.unsure(*top, key) for top in tops for key in _DECIDING)
 
     def left_out(self, section: str) -> bool:
         """Whether a whole section was left out."""
@@ -88,10 +89,10 @@ class Scene:
 
     def severities(self) -> tuple[str, ...]:
         """The declared ones; `page` and `ticket` where the file declares none."""
-        return self.document.keys("severities") or ("page", "ticket")
+        return self.document.keys_at("severities") or ("page", "ticket")
 
 
-_DECIDING = ("sli", "objective", "window", "per", "where", "each", "evaluate", "tier", "inherit_alerts")
+_DECIDING = ("objective", "window", "per", "where", "each", "evaluate", "tier", "inherit_alerts")
 
 
 def has_budget(level: Level) -> bool:
