@@ -23,7 +23,7 @@ from slo_otel.instrumentation._asgi_types import (
 )
 from slo_otel.instrumentation._asgi_validation import observe
 from slo_otel.instrumentation._asgi_websocket import connection
-from slo_otel.instrumentation._context import GONE, HOLDER, enter, here
+from slo_otel.instrumentation._context import GONE, HOLDER, OUTER, enter, here
 from slo_otel.instrumentation._lifespan import Flush, watch
 
 if TYPE_CHECKING:
@@ -64,19 +64,14 @@ class SLOMiddleware:
         if requests is None or scope["type"] != "http" or FRAME in scope:
             await self._serve_other(requests, scope, receive, send)
             return
-        around = here()
-        frame: Frame = [None, requests, around, scope, False]
+        frame: Frame = [None, requests, here(), scope, False]
         scope[FRAME] = frame
         enter(frame)
-        plain = requests.plain and not around
-        table = requests.table
-        perf = requests.perf
         started: Message | None = None
         first = ended = left = 0.0
-        closed = False
 
         async def relay(message: Message) -> None:  # noqa: C901 - see above
-            nonlocal started, first, ended, left, closed
+            nonlocal started, first, ended, left
             kind = message["type"]
             if kind == RESPONSE_START:
                 started = message
@@ -84,52 +79,51 @@ class SLOMiddleware:
                 await send(message)
             except BaseException as fault:
                 if not ended and not left and _is_gone(fault):
-                    left = perf()
+                    left = requests.perf()
                     frame[GONE] = True
                 raise
-            if kind in _BODIES:
-                if message.get("more_body"):
-                    if not first and message.get("body"):
-                        first = perf()
-                elif not ended and started is not None:
-                    ended = perf()
-                    status = started["status"]
-                    if status < FAILED:
-                        closed = True
-                        if plain and not left and not first and frame[HOLDER] is requests:
-                            try:
-                                cell = table.known[id(scope["route"])].cells[scope["method"]][status]
-                            except KeyError:
-                                pass
-                            else:
-                                if here() is frame:
-                                    enter(around)
-                                frame.clear()
-                                cell.append(ended - began)
-                                if len(cell.pending) >= cell.limit:
-                                    cell.drain()
-                                return
-                        requests.answered(Course(frame, scope, began, started, first, ended, left, plain))
+            if kind not in _BODIES or ended or started is None:
+                return
+            if message.get("more_body"):
+                if not first and message.get("body"):
+                    first = requests.perf()
+                return
+            ended = requests.perf()
+            status = started["status"]
+            if status >= FAILED:
+                return
+            if not first and not left and requests.plain and frame[HOLDER] is requests and not frame[OUTER]:
+                try:
+                    cell = requests.table.known[id(scope["route"])].cells[scope["method"]][status]
+                except KeyError:
+                    pass
+                else:
+                    frame.clear()
+                    cell.append(ended - began)
+                    if len(cell.pending) >= cell.limit:
+                        cell.drain()
+                    return
+            requests.answered(Course(frame, scope, began, started, first, ended, left))
 
         async def heed() -> Message:
             nonlocal left
             message = await receive()
             if message["type"] == DISCONNECT and not ended and not left:
-                left = perf()
+                left = requests.perf()
                 frame[GONE] = True
             return message
 
-        began = perf()
+        began = requests.perf()
         try:
             await self.app(scope, heed, relay)
         except BaseException as fault:
-            if closed:
-                requests.after_body(fault)
+            if frame and frame[HOLDER] is not None:
+                requests.raised(Course(frame, scope, began, started, first, ended, left), fault)
             else:
-                requests.raised(Course(frame, scope, began, started, first, ended, left, plain), fault)
+                requests.after_body(fault)
             raise
-        if not closed:
-            requests.returned(Course(frame, scope, began, started, first, ended, left, plain))
+        if frame and frame[HOLDER] is not None:
+            requests.returned(Course(frame, scope, began, started, first, ended, left))
 
     async def _serve_other(self, requests: Requests | None, scope: Scope, receive: Receive, send: Send) -> None:
         """What is no request of ours: no runtime, an outer middleware of ours, a websocket, a lifespan."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 from slo_otel.errors import blame, swallow
 from slo_otel.instrumentation._asgi_types import Message, Scope
 from slo_otel.instrumentation._classify import classify
-from slo_otel.instrumentation._context import HOLDER, SCOPE, Frame, leave
+from slo_otel.instrumentation._context import HOLDER, OUTER, SCOPE, Frame, leave
 from slo_otel.instrumentation._events import Event, close_event, event_of
 from slo_otel.instrumentation._routes import RouteTable, Target
 from slo_otel.instrumentation._tag import tags_of
@@ -50,8 +50,6 @@ class Course(NamedTuple):
     """The last body message."""
     left: float
     """The client is known to have gone."""
-    plain: bool
-    """Nothing but a status and a duration is known, and nothing is open around it."""
 
 
 Close = TypeVar("Close", bound="Callable[..., None]")
@@ -82,6 +80,7 @@ class Requests:
         self.perf = active.perf
         self.table = RouteTable(app)
         self.plain = extract is None and active.tap is None
+        """Nobody asks for more than a status and a duration."""
         self.websockets = any(indicator.websocket for indicator in active.plan.indicators)
 
     # Called by whoever asks for the event while it is open.
@@ -108,7 +107,8 @@ class Requests:
     def answered(self, course: Course) -> None:
         """The last body message left, or a status of 500 and above was held until the application returned."""
         status, target = _status(course.started), self.table.find(course.scope)
-        plain = course.plain and not course.left and not course.first and course.frame[HOLDER] is self
+        frame = course.frame
+        plain = self.plain and not course.left and not course.first and frame[HOLDER] is self and not frame[OUTER]
         if plain and _recorded(course, target, status):
             return
         outcome = Outcome.CANCELLED if course.left else classify(status)[0]
