@@ -68,23 +68,40 @@ class Opener(Protocol):
         """The declared categories that the event is known to carry now (resolved by the plan)."""
 
 
-def around(frame: Frame) -> Iterator[Frame]:
-    """This frame and those around it that are open and belong to this context, innermost first."""
+def around(frame: Frame) -> Iterator[tuple[Frame, Opener]]:
+    """This frame and those around it that are open and belong to this context, with holders, innermost first."""
     while frame:
         # One copy, since a frame that other threads reach may be emptied between two reads.
         parts = frame[:]
         if len(parts) > HOLDER and parts[HOLDER] is not None and _reachable(frame, parts[TOKEN]):
-            yield frame
+            yield frame, cast("Opener", parts[HOLDER])
         frame = _outer(parts)
+
+
+def opened(frame: Frame, holder: Opener) -> Event:
+    """The event of an open frame, made now if its holder is still a marker.
+
+    When the frame was closed meanwhile (another thread's request ended), an event that nobody will record.
+    """
+    event = holder.open(frame)
+    if event is not holder:
+        try:
+            # Between the test and the store CPython switches no thread; two threads agree on one event.
+            if frame[HOLDER] is not holder:
+                return opened(frame, cast("Opener", frame[HOLDER]))
+            frame[HOLDER] = event
+        except (IndexError, AttributeError):
+            event.closed = True
+    return event
 
 
 def _outer(parts: Frame) -> Frame:
     return cast("Frame | None", parts[OUTER]) or NOTHING if len(parts) > OUTER else NOTHING
 
 
-def innermost() -> Frame:
-    """The frame of the event that is open here, or `NOTHING`."""
-    return next(around(_current.get()), NOTHING)
+def innermost() -> tuple[Frame, Opener] | None:
+    """The frame of the event that is open here, with its holder; None when there is none."""
+    return next(around(_current.get()), None)
 
 
 def leave(frame: Frame) -> None:
@@ -101,7 +118,9 @@ def leave(frame: Frame) -> None:
 
 def client_gone(frame: Frame) -> bool:
     """Whether the client of this event or of one around it is known to have gone."""
-    return any(len(each) > GONE and each[GONE] is True for each in around(frame))
+    return any(
+        each[GONE:] == [True] or getattr(holder, "client_gone", False) is True for each, holder in around(frame)
+    )
 
 
 def _reachable(frame: Frame, token: object) -> bool:

@@ -18,6 +18,7 @@ from slo_otel.instrumentation._context import (
     here,
     innermost,
     leave,
+    opened,
 )
 from slo_otel.instrumentation._nesting import settle
 from slo_otel.plan import CellKey, Kind, Outcome, Overrule
@@ -216,18 +217,16 @@ def current_event() -> Event:
     running = active()
     if running is None:
         return DETACHED
-    frame = innermost()
-    if not frame:
+    found = innermost()
+    if found is None:
         running.recorder.detached_events += 1
         return DETACHED
-    return event_of(frame)
+    return opened(*found)
 
 
 def event_of(frame: Frame) -> Event:
     """The event of an open frame, made now if nobody asked before."""
-    event = cast("Opener", frame[HOLDER]).open(frame)
-    frame[HOLDER] = event
-    return event
+    return opened(frame, cast("Opener", frame[HOLDER]))
 
 
 def open_event(names: str | Iterable[str] = (), method: str | None = None) -> Event:

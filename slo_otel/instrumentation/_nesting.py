@@ -14,9 +14,9 @@ none, a failure.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
-from slo_otel.instrumentation._context import HOLDER, Frame, around
+from slo_otel.instrumentation._context import Frame, Opener, around, opened
 from slo_otel.plan import CellKey, Fixed, Outcome, Overrule, Plan, RatioRule, Selection, Verdict, failed, judge
 
 if TYPE_CHECKING:
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 
 _MOST = 10_000
 _NONE: frozenset[str] = frozenset()
-
-
-class Host(Protocol):
-    """An open event around another one."""
-
-    nested: dict[str, tuple[str, ...]]
-
-
-class _Holder(Protocol):
-    def open(self, frame: Frame) -> Host: ...
-
-    def categories(self, frame: Frame) -> frozenset[str]: ...
 
 
 class Nesting:
@@ -102,8 +90,7 @@ def absorb(running: Active, resolved: CellKey, outer: Frame) -> CellKey | None:
     """Let the events around it take what they share; what is left to record, or None."""
     mine = running.declared.categories.intersection(resolved.names) if outer else _NONE
     shared = _NONE
-    for frame in around(outer) if mine else ():
-        holder = cast("_Holder", frame[HOLDER])
+    for frame, holder in around(outer) if mine else ():
         common = (mine - shared) & holder.categories(frame)
         if common:
             shared |= common
@@ -111,13 +98,11 @@ def absorb(running: Active, resolved: CellKey, outer: Frame) -> CellKey | None:
     return running.nesting.rest(resolved, shared) if shared else resolved
 
 
-def _tell(running: Active, holder: _Holder, frame: Frame, inner: CellKey, common: frozenset[str]) -> None:
+def _tell(running: Active, holder: Opener, frame: Frame, inner: CellKey, common: frozenset[str]) -> None:
     operation = inner.operation or "|".join(inner.names)
     bad = running.nesting.bad_through(inner, common)
     if bad:
-        host = holder.open(frame)
-        frame[HOLDER] = host
-        host.nested[operation] = tuple(sorted(bad))
+        opened(frame, holder).nested[operation] = tuple(sorted(bad))
     elif inner.outcome is Outcome.SUCCESS or inner.overrule is Overrule.GOOD:
         # A marker that is no event yet has nothing to take back.
         getattr(holder, "nested", {}).pop(operation, None)

@@ -9,7 +9,7 @@ from slo_otel.errors import blame, logger, swallow
 from slo_otel.instrumentation._active import Active, register
 from slo_otel.instrumentation._classify import classify, root_of
 from slo_otel.instrumentation._context import HOLDER, NOTHING, OUTER, Frame, client_gone, here, leave
-from slo_otel.instrumentation._events import Event, close_event
+from slo_otel.instrumentation._events import Event, close_event, event_of
 from slo_otel.instrumentation._nesting import absorb, settle
 from slo_otel.plan import CellKey, Kind, Outcome, Overrule
 
@@ -148,7 +148,7 @@ class Site:
     def cut(self, frame: Frame, elapsed: float) -> None:
         """A generator was closed before it was exhausted: its consumer has gone."""
         if self._running is not None and frame:
-            event = cast("_Opens", frame[HOLDER]).open(frame)
+            event = event_of(frame)
             event.client_gone = True
             event.error_type = "GeneratorExit"
             close_event(event, Outcome.CANCELLED, elapsed)
@@ -233,10 +233,6 @@ class Site:
         except Exception as fault:  # noqa: BLE001 - the user's judge must not harm the call it judges
             blame(fault, f"the judge of {self._where}")
             return Outcome.SUCCESS
-
-
-class _Opens(Protocol):
-    def open(self, frame: Frame) -> Event: ...
 
 
 def fail(event: Event, outcome: Outcome, overrule: Overrule | None, error_type: str | None, elapsed: float) -> None:

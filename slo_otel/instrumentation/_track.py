@@ -11,7 +11,7 @@ from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import active
 from slo_otel.instrumentation._bounds import Scalar
 from slo_otel.instrumentation._codegen import Function, is_async_generator, wrap
-from slo_otel.instrumentation._context import HOLDER, TOKEN, around, enter, here
+from slo_otel.instrumentation._context import TOKEN, around, enter, here
 from slo_otel.instrumentation._events import DETACHED, Event, close_event, open_event
 from slo_otel.instrumentation._names import is_name
 from slo_otel.instrumentation._site import Exceptions, Judge, Site, fail
@@ -91,9 +91,9 @@ class Track:
     def _leaving(self) -> _Block | None:
         """The innermost of its open blocks that belongs here; the last one opened where the context was lost."""
         blocks = self._blocks
-        for frame in around(here()) if len(blocks) > 1 else ():
+        for _, holder in around(here()) if len(blocks) > 1 else ():
             for at in range(len(blocks) - 1, -1, -1):
-                if blocks[at][0] is frame[HOLDER]:
+                if blocks[at][0] is holder:
                     return blocks.pop(at)
         return blocks.pop() if blocks else None
 
