@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from types import ModuleType
 
 import pytest
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
@@ -15,7 +18,7 @@ from opentelemetry.sdk.resources import Resource
 
 from slo_otel import names
 from slo_otel.errors import ConfigurationError
-from slo_otel.export import Exports, InlineLane, Lane, Outgoing, Own, Source, ThreadLane, Translation
+from slo_otel.export import Exports, InlineLane, Lane, Outgoing, Own, Source, ThreadLane, Translation, _attempt
 from slo_otel.export import _environment as environment
 from slo_otel.receive import Answer, Receiver
 from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot
@@ -206,6 +209,44 @@ def test_nothing_new_is_not_sent_again(receiver: Receiver) -> None:
     assert receiver.requests == 2
 
 
+def test_instrumented_http_libraries_do_not_trace_our_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where contrib's instrumentations are installed, exports run under their own switch."""
+    inside: list[bool] = []
+    switched: list[bool] = []
+
+    @contextmanager
+    def suppress() -> Iterator[None]:
+        switched.append(True)
+        yield
+        switched.pop()
+
+    module = ModuleType("opentelemetry.instrumentation.utils")
+    vars(module)["suppress_instrumentation"] = suppress
+    monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation", ModuleType("opentelemetry.instrumentation"))
+    monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.utils", module)
+    _attempt._suppress_instrumentation.cache_clear()
+
+    def note() -> MetricExportResult:
+        inside.append(bool(switched))
+        return MetricExportResult.SUCCESS
+
+    assert _exports(InlineLane(), _Given(note)).flush(_outgoing(1), 1.0)
+    _attempt._suppress_instrumentation.cache_clear()
+    assert (inside, switched) == ([True], [])
+
+
+def test_what_is_sent_never_goes_back() -> None:
+    """A flush that was overtaken by a newer snapshot sends the newer one: no total falls."""
+    sent: list[int] = []
+    given = _Recording(sent)
+    exports = _exports(InlineLane(), given)
+    newer = replace(_outgoing(5, 70).snapshot, taken_mono_ns=2)
+    older = replace(_outgoing(1, 60).snapshot, taken_mono_ns=1)
+    exports.offer(Outgoing(newer, None, Own(LIMITS, 0, 0)))
+    assert exports.flush(Outgoing(older, None, Own(LIMITS, 0, 0)), 1.0)
+    assert sent == [BORN + 70 * SECOND]
+
+
 class _Given(MetricExporter):
     """An exporter of the user's: it hangs, raises, refuses or accepts as told."""
 
@@ -338,3 +379,18 @@ def test_interval_and_patience_come_from_the_environment(monkeypatch: pytest.Mon
     assert (environment.interval_ns(), environment.patience()) == (SECOND // 4, 30.0)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "soon")
     assert environment.patience() == 5.0
+
+
+class _Recording(_Given):
+    """Notes the time of the first point of each export."""
+
+    def __init__(self, sent: list[int]) -> None:
+        super().__init__(lambda: MetricExportResult.SUCCESS)
+        self._sent = sent
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> MetricExportResult:
+        metrics = metrics_data.resource_metrics[0].scope_metrics[0].metrics
+        self._sent.append(metrics[0].data.data_points[0].time_unix_nano)
+        return super().export(metrics_data, timeout_millis, **kwargs)

@@ -11,13 +11,14 @@ import pytest
 from opentelemetry.sdk.resources import Resource
 
 from slo_otel import instrumentation
-from slo_otel.errors import ConfigurationError
+from slo_otel.errors import ConfigurationError, PolicyError
 from slo_otel.evaluation import Scope
 from slo_otel.ledger import MemoryLedger
 from slo_otel.runtime import Handle, configure
 from slo_otel.runtime._configure import current, start
 from slo_otel.runtime._identity import INSTANCE, forked, identify
 from slo_otel.testing import InMemoryExporter, ManualClock, advance
+from tests.runtime.processes import POLICY
 from tests.runtime.samples import OTHER, PLAN, record
 
 
@@ -63,6 +64,32 @@ def test_a_policy_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> 
     """The message names the path."""
     with pytest.raises(ConfigurationError, match=r"missing\.yaml"):
         configure(tmp_path / "missing.yaml")
+
+
+def test_a_policy_file_is_read_compiled_and_recognised_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By argument or by SLO_OTEL_POLICY, the same file is the same handle; an edited one is another policy."""
+    path = tmp_path / "slo.yaml"
+    path.write_text(POLICY)
+    monkeypatch.setenv("SLO_OTEL_POLICY", str(path))
+    first = configure(clock=ManualClock())
+    assert configure(path) is first
+    assert first.plan is not None
+    assert [slo.name for slo in first.plan.slos] == ["answered", "paid"]
+    path.write_text(POLICY.replace("99%", "95%"))
+    with pytest.raises(ConfigurationError, match="another policy"):
+        configure()
+
+
+def test_a_broken_policy_raises_every_mistake(tmp_path: Path) -> None:
+    """The developer sees all of them at once, and nothing runs."""
+    path = tmp_path / "slo.yaml"
+    path.write_text(POLICY.replace("success:", "sucess:"))
+    with pytest.raises(PolicyError) as failure:
+        configure(path)
+    assert len(failure.value.problems) >= 2
+    assert instrumentation.active() is None
 
 
 def test_disabled_reads_nothing_and_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
