@@ -15,8 +15,8 @@ What makes it exact without a lock on the record path:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from threading import RLock
 
 from slo_otel import errors
 from slo_otel.plan import CellKey, Judgement
@@ -85,10 +85,12 @@ class Cell(Gate):
         if lock is None:
             return
         try:
+            self._inside = True
             self.refills += 1
             self._fold(lock)
         finally:
-            self.leave(lock)
+            self._inside = False
+            lock.release()
 
     def snapshot(self) -> CellSnapshot:
         """The totals with everything that was pending at the call; the same object when there was nothing.
@@ -102,11 +104,13 @@ class Cell(Gate):
         if lock is None:
             return self._state
         try:
+            self._inside = True
             left = len(self.pending)
             while left > 0 and (taken := self._fold(lock)):
                 left -= taken
         finally:
-            self.leave(lock)
+            self._inside = False
+            lock.release()
         return self._state
 
     def restart(self, start_ns: int) -> None:
@@ -117,16 +121,15 @@ class Cell(Gate):
         state, layout = self._state, self._layout
         self._state = CellSnapshot(state.key, state.judgements, start_ns, 0, layout.duration, layout.first_byte)
 
-    def _fold(self, lock: threading.Lock) -> int:
+    def _fold(self, lock: RLock) -> int:
         """Move up to 1,024 pending values into the totals; how many. The caller holds the gate."""
         pending = self.pending
         n = min(len(pending), MOST_AT_ONCE)
         if not n:
             return 0
         state = self._added(pending[:n])
-        # No call is made from here to the return, so on CPython no signal handler raises between the two halves of
-        # the commit. A fork within this fold (by a handler or `__del__`) has put another lock in place in the child
-        # and zeroed the cell there: the parent's events are not the child's.
+        # No call is made from here to the return, so on CPython no handler raises between the halves of the commit,
+        # and no other thread puts a fresh lock in place.
         if self._lock is not lock:
             return 0
         self._state = state

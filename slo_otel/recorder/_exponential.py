@@ -55,25 +55,6 @@ _EDGES: Final = tuple(map(edge, range(_FIRST, 20 * _PER_OCTAVE + 1)))
 _LAST: Final = len(_EDGES)
 
 
-def spread(ordered: Sequence[float], at: int) -> list[tuple[int, int]]:
-    """(bucket, count) of the ascending values from position `at` on, which are all positive and normal."""
-    found = []
-    stop = len(ordered)
-    slot = 0
-    while at < stop:
-        value = ordered[at]
-        slot = bisect_left(_EDGES, value, slot)
-        if 0 < slot < _LAST:
-            index, upper = _FIRST + slot - 1, _EDGES[slot]
-        else:
-            index = index_of(value)
-            upper = edge(index + 1)
-        end = bisect_right(ordered, upper, at, stop)
-        found.append((index, end - at))
-        at = end
-    return found
-
-
 class Buckets(Sequence[tuple[int, int]]):
     """The non-empty buckets as (index, count), ascending: equal to the tuple of them, at a seventh of its memory.
 
@@ -86,20 +67,41 @@ class Buckets(Sequence[tuple[int, int]]):
         self._indices = indices
         self._counts = counts
 
-    def plus(self, found: Iterable[tuple[int, int]]) -> Buckets:
-        """These and `found`, which ascends by index."""
+    @staticmethod
+    def of(pairs: Iterable[tuple[int, int]]) -> Buckets:
+        """From (index, count), ascending."""
+        found = tuple(pairs)
+        return Buckets(array("h", [index for index, _ in found]), array("Q", [count for _, count in found]))
+
+    def plus(self, ordered: Sequence[float], at: int) -> Buckets:
+        """These and the ascending values from position `at` on, which are all positive and normal.
+
+        One bisection of the values for each bucket they are in. The two look-ups, of the bucket's edge and of its
+        place here, are guessed first: most often it is the one beside the last.
+        """
         indices, counts = self._indices, self._counts[:]
-        at, known = 0, len(indices)
-        for index, count in found:
-            at = bisect_left(indices, index, at)
-            if at < known and indices[at] == index:
-                counts[at] += count
-                continue
-            if indices is self._indices:
-                indices = indices[:]
-            indices.insert(at, index)
-            counts.insert(at, count)
-            known += 1
+        known, place, slot, stop = len(indices), 0, 0, len(ordered)
+        while at < stop:
+            value = ordered[at]
+            if not 0 < slot < _LAST or value > _EDGES[slot]:
+                slot = bisect_left(_EDGES, value, slot)
+            if 0 < slot < _LAST:
+                index, upper = _FIRST + slot - 1, _EDGES[slot]
+                slot += 1
+            else:
+                index = index_of(value)
+                upper = edge(index + 1)
+            if place == known or indices[place] != index:
+                place = bisect_left(indices, index, place)
+                if place == known or indices[place] != index:
+                    indices = indices[:] if indices is self._indices else indices
+                    indices.insert(place, index)
+                    counts.insert(place, 0)
+                    known += 1
+            end = bisect_right(ordered, upper, at, stop)
+            counts[place] += end - at
+            place += 1
+            at = end
         return Buckets(indices, counts)
 
     def __len__(self) -> int:
@@ -130,4 +132,4 @@ class Buckets(Sequence[tuple[int, int]]):
 
 
 # Indices are within ±8192; counts are 64 bits wide, as in OTLP.
-EMPTY: Final = Buckets(array("h"), array("Q"))
+EMPTY: Final = Buckets.of(())

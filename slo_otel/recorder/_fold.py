@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
 
-from slo_otel.recorder._exponential import EMPTY, SMALLEST, Buckets, spread
+from slo_otel.recorder._exponential import SMALLEST, Buckets
 from slo_otel.recorder._snapshot import CellSnapshot, Histogram
 
 Value: TypeAlias = float | tuple[float, float | None]
@@ -51,14 +51,14 @@ def added(before: Histogram, values: list[float]) -> Histogram:
         return before
     ordered, total = _sound(values)
     exponential = before.exponential
-    known = exponential if isinstance(exponential, Buckets) else _buckets(exponential)
+    known = exponential if isinstance(exponential, Buckets) else Buckets.of(exponential)
     zeros = bisect_left(ordered, SMALLEST)
     return Histogram(
         before.bounds,
         _explicit(before, ordered),
         _finite(before.sum + total),
         before.scale,
-        known.plus(spread(ordered, zeros)),
+        known.plus(ordered, zeros),
         before.zeros + zeros,
         _sums(before, ordered) if before.cuts else (),
         before.cuts,
@@ -73,7 +73,7 @@ def _sound(values: list[float]) -> tuple[list[float], float]:
     """
     try:
         values.sort()
-        total = sum(values)
+        total = sum(values, 0.0)
         if values[0] >= 0 and total < math.inf:
             return values, total
     except (TypeError, ValueError, OverflowError):
@@ -121,7 +121,3 @@ def _sums(before: Histogram, ordered: Sequence[float]) -> tuple[float, ...]:
         _finite(known + sum(ordered[start:end]))
         for known, start, end in zip(before.sums, starts, ends, strict=True)
     )
-
-
-def _buckets(pairs: Sequence[tuple[int, int]]) -> Buckets:
-    return EMPTY.plus(pairs)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from threading import RLock
 from typing import Final
 
 _WAIT_S: Final = 1.0
@@ -15,45 +15,51 @@ MOST_AT_ONCE: Final = 1024
 class Gate:
     """Who may fold pending values. Whoever does not get in leaves them where they are, so none is lost.
 
+    The holder says `_inside = True` as the first step of a `try`, and `_inside = False`, then `release`, in its
+    `finally`. These are the rules and what they are for:
+
     - A request only tries (`try_enter`). A fold that a signal handler or `__del__` interrupts is entered again by
-      its own thread, and waiting there would wait for ever.
-    - A reader waits (`enter`), but not for itself: `_owner` is this thread's identity only if this thread wrote
-      it, so a snapshot taken from within a fold sees that. And it never waits for longer than a second.
-    - After a fork the holder may not exist any more. `renew` puts a fresh lock in place; a fold that was under way
-      when its own thread forked finds that its lock is not the gate's, and commits nothing.
+      its own thread, and waiting there would wait for ever. The lock is re-entrant and `_inside` tells: a thread
+      that gets the lock and finds somebody inside is that somebody. Outside of the `try` a whole fold fits in.
+    - A reader waits (`enter`), for a second at most.
+    - A handler may raise between `acquire` and the `try`, and then nobody releases. The reader sees that after its
+      second: the lock is taken and nobody is inside. It puts a fresh lock in place.
+    - After a fork the holder may not exist any more; `renew` puts a fresh lock in place too.
+    - So a fold commits only if its lock still is the gate's: else another fold may have taken its values, or it
+      came back in the child of a fork that it did itself, where the values are its parent's.
     """
 
-    __slots__ = ("_lock", "_owner")
+    __slots__ = ("_inside", "_lock")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner = 0
+        self._lock = RLock()
+        self._inside = False
 
     def renew(self) -> None:
-        """A fresh lock, for the child of a fork."""
-        self._lock = threading.Lock()
-        self._owner = 0
+        """A fresh lock, in the child of a fork or when the old one was lost."""
+        self._lock = RLock()
+        self._inside = False
 
-    def try_enter(self) -> threading.Lock | None:
+    def try_enter(self) -> RLock | None:
         """The lock, held, or None at once when somebody is inside."""
         lock = self._lock
-        if not lock.acquire(blocking=False):
-            return None
-        self._owner = threading.get_ident()
-        return lock
+        return self._alone(lock) if lock.acquire(blocking=False) else None
 
-    def enter(self) -> threading.Lock | None:
+    def enter(self) -> RLock | None:
         """The lock, held; None when this thread is inside already, or another one for a second."""
         lock = self._lock
-        if self._owner == threading.get_ident() or not lock.acquire(timeout=_WAIT_S):
+        if lock.acquire(timeout=_WAIT_S):
+            return self._alone(lock)
+        if self._inside:
             return None
-        self._owner = threading.get_ident()
-        return lock
+        self.renew()
+        return self.try_enter()
 
-    def leave(self, lock: threading.Lock) -> None:
-        """Let the next one in."""
-        self._owner = 0
+    def _alone(self, lock: RLock) -> RLock | None:
+        if not self._inside:
+            return lock
         lock.release()
+        return None
 
 
 class Counter(Gate):
@@ -99,15 +105,16 @@ class Counter(Gate):
         self._pending.clear()
         self._folded = 0
 
-    def _fold(self, lock: threading.Lock | None) -> None:
+    def _fold(self, lock: RLock | None) -> None:
         if lock is None:
             return
         try:
+            self._inside = True
             n = len(self._pending)
             folded = self._folded + sum(self._pending[:n])
-            # The fold of a cell says why exactly these `n` are taken, and why the lock is compared.
-            if self._lock is lock:
+            if self._lock is lock:  # as in a cell, where the reasons stand
                 self._folded = folded
                 del self._pending[:n]
         finally:
-            self.leave(lock)
+            self._inside = False
+            lock.release()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from threading import RLock
 from typing import TypeAlias
 
 from slo_otel.recorder._gate import Counter, Gate
@@ -64,16 +64,18 @@ class Journal(Gate):
         if lock is None:
             return
         try:
+            self._inside = True
             self._fold(lock, confirmed)
         finally:
-            self.leave(lock)
+            self._inside = False
+            lock.release()
 
-    def _fold(self, lock: threading.Lock, confirmed: int | None) -> None:
+    def _fold(self, lock: RLock, confirmed: int | None) -> None:
         n = len(self._incoming)
         new = tuple(Mark(self._next + at, *line) for at, line in enumerate(self._incoming[:n]))
         kept = tuple(mark for mark in self._marks if confirmed is None or mark.sequence > confirmed)
         marks = kept + new
-        # As in a cell: exactly the `n` seen, and nothing after a fork within.
+        # As in a cell: exactly the `n` seen, and nothing when the lock is another one now.
         if self._lock is lock:
             self._marks = marks
             self._next += n

@@ -1,0 +1,105 @@
+"""The bound on pending values of the whole registry."""
+
+from __future__ import annotations
+
+import pytest
+
+from slo_otel.errors import ConfigurationError
+from slo_otel.recorder import Cell
+from slo_otel.recorder._budget import START, Budget
+from tests.recorder.samples import recorder, request
+
+
+def feed(cells: list[Cell], each: int) -> int:
+    """Record into every cell by turns; the most that was pending at once, looked at after every turn."""
+    most = 0
+    for _ in range(each):
+        for cell in cells:
+            cell.record(0.5)
+        most = max(most, sum(len(cell.pending) for cell in cells))
+    return most
+
+
+def test_a_new_cell_starts_small_and_grows_when_it_refills_between_snapshots() -> None:
+    """64, 256, 1,024, and down again when the traffic is gone."""
+    registry = recorder()
+    cell = registry.cell(request())
+    limits = [cell.limit]
+    for _ in range(3):
+        for _ in range(5000):
+            cell.record(0.5)
+        registry.snapshot(0, 0)
+        limits.append(cell.limit)
+    for _ in range(3):
+        cell.record(0.5)
+        registry.snapshot(0, 0)
+        limits.append(cell.limit)
+    assert limits == [64, 256, 1024, 1024, 256, 64, 64]
+    assert registry.snapshot(0, 0).cells[0].count == 15_003
+
+
+def test_ten_thousand_busy_cells_hold_no_more_than_the_budget() -> None:
+    """With every cell refilling, before and after snapshots have let them grow, and all of it is counted."""
+    budget = 2**16
+    registry = recorder(max_series=10_000, max_pending=budget)
+    cells = [registry.cell(request(200, f"/{at}")) for at in range(10_000)]
+    most = 0
+    for _ in range(3):
+        most = max(most, feed(cells, 7))
+        registry.snapshot(0, 0)
+    assert sum(cell.limit for cell in cells) <= budget
+    assert most <= budget
+    assert sum(cell.count for cell in registry.snapshot(0, 0).cells) == 10_000 * 21
+
+
+@pytest.mark.parametrize("idle_first", [False, True])
+def test_limits_never_add_up_to_more_than_the_budget(idle_first: bool) -> None:
+    """Some cells grow, give back, and others grow on what was given back."""
+    budget = 4096
+    registry = recorder(max_series=20, max_pending=budget)
+    cells = [registry.cell(request(200, f"/{at}")) for at in range(20)]
+    busy, idle = (cells[:10], cells[10:]) if idle_first else (cells[10:], cells[:10])
+    for _ in range(6):
+        assert feed(busy, 1100) <= budget
+        registry.snapshot(0, 0)
+        assert sum(cell.limit for cell in cells) <= budget
+    grown = sum(cell.limit for cell in busy)
+    assert grown > 10 * START
+    for _ in range(6):
+        feed(idle, 1100)
+        registry.snapshot(0, 0)
+    assert sum(cell.limit for cell in cells) <= budget
+    assert sum(cell.limit for cell in idle) > sum(cell.limit for cell in busy)
+    assert registry._budget.growth >= 0
+
+
+def test_a_limit_that_shrinks_leaves_no_more_pending_than_it_allows() -> None:
+    """What came between the snapshot and the new limit is folded at once."""
+    registry = recorder()
+    cell = registry.cell(request())
+    cell.limit, cell.floor = 256, 64
+    cell.pending.extend([0.5] * 200)
+    registry._budget.adapt(cell)
+    assert (cell.limit, len(cell.pending)) == (64, 0)
+    assert cell.snapshot().count == 200
+
+
+@pytest.mark.parametrize(("series", "pending"), [(1, 2**19), (100, 2**13), (10_000, 2**16), (10_000, 2**19)])
+def test_permits_and_growth_add_up_to_the_budget(series: int, pending: int) -> None:
+    """Nothing is handed out twice, and every series has a permit."""
+    budget = Budget(series, 16, pending)
+    permits = []
+    while (permit := budget.series()) is not None:
+        permits.append(permit)
+    assert len(permits) == series
+    assert sum(permits) + 16 * START + budget.growth == pending
+    assert permits == sorted(permits, reverse=True)
+    assert [budget.overflow() for _ in range(17)] == [True] * 16 + [False]
+
+
+@pytest.mark.parametrize(("series", "pending"), [(10_000, 10_000), (0, 2**19), (100, 0)])
+def test_a_budget_too_small_for_its_series_is_refused_with_the_size_that_fits(series: int, pending: int) -> None:
+    """A cell that could hold nothing would fold every event by itself."""
+    with pytest.raises(ConfigurationError, match="max_pending=") as refused:
+        recorder(max_series=series, max_pending=pending)
+    assert "write at least" in str(refused.value)

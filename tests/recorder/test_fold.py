@@ -1,0 +1,124 @@
+"""Folding batches against brute force."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slo_otel.recorder import HTTP_BOUNDS, Histogram
+from slo_otel.recorder._exponential import EMPTY, SCALE, SMALLEST, edge
+from slo_otel.recorder._fold import added
+from tests.recorder.samples import explicit, exponential
+
+BOUNDS = tuple(sorted({*HTTP_BOUNDS, 0.2, 0.4}))
+CUTS = (0.4, 5.0)
+ZERO = Histogram(BOUNDS, (0,) * (len(BOUNDS) + 1), 0.0, SCALE, EMPTY, 0, (0.0, 0.0, 0.0), CUTS)
+
+# Dyadic rationals of few bits: any sum of them is exact, so sums are compared bit for bit.
+EXACT = st.integers(0, 2**20).map(lambda n: n / 2**14)
+BESIDE = st.sampled_from(BOUNDS).flatmap(
+    lambda bound: st.sampled_from([bound, math.nextafter(bound, 0.0), math.nextafter(bound, math.inf)])
+)
+EDGES = st.integers(-200, 60).map(edge)
+ODD = st.sampled_from([0.0, -0.0, 5e-324, SMALLEST, 2.0**15, 2.0**20, 1e300, 2.0**-40])
+ANY = st.one_of(EXACT, BESIDE, EDGES, ODD, st.floats(min_value=0, max_value=100))
+
+
+def fold(batches: list[list[float]]) -> Histogram:
+    """The histogram after each batch in turn."""
+    state = ZERO
+    for batch in batches:
+        state = added(state, list(batch))
+    return state
+
+
+def check_counts(found: Histogram, values: list[float]) -> None:
+    """Every count, against linear search and rational arithmetic."""
+    assert found.counts == explicit(BOUNDS, values)
+    assert found.zeros == sum(value < SMALLEST for value in values)
+    assert found.exponential == exponential(value for value in values if value >= SMALLEST)
+    assert sum(found.counts) == len(values)
+
+
+@given(st.lists(st.lists(ANY, max_size=40), max_size=4))
+def test_any_batches_count_as_by_brute_force(batches: list[list[float]]) -> None:
+    """Values on and beside every bound and edge, zero, subnormal, tiny and huge land where they belong."""
+    check_counts(fold(batches), [value for batch in batches for value in batch])
+
+
+@pytest.mark.parametrize("size", [1, 2, 15, 16, 17, 64, 1023, 1024])
+def test_batches_of_every_size_count_alike(size: int) -> None:
+    """The way for few values and the way for many agree with brute force on values at the bounds."""
+    edges = [*BOUNDS, *(math.nextafter(bound, math.inf) for bound in BOUNDS), 0.0, *map(edge, range(-80, 30))]
+    values = (edges * 10)[:size]
+    check_counts(fold([values]), values)
+    check_counts(fold([[value] for value in values]), values)
+
+
+@given(st.lists(st.lists(EXACT, max_size=40), max_size=4))
+def test_sums_of_representable_values_are_exact_bit_for_bit(batches: list[list[float]]) -> None:
+    """The sum, and the sums between the cuts, are those of the values."""
+    values = [value for batch in batches for value in batch]
+    found = fold(batches)
+    low, high = CUTS
+    assert found.sum == math.fsum(values)
+    assert found.sums == (
+        math.fsum(value for value in values if value <= low),
+        math.fsum(value for value in values if low < value <= high),
+        math.fsum(value for value in values if value > high),
+    )
+
+
+@given(st.permutations([0.005, 0.4, math.nextafter(0.4, 1), 5.0, 0.0, 20.0, 0.3]))
+def test_order_does_not_matter(values: list[float]) -> None:
+    """The same values in any order and split give the same counts."""
+    assert fold([values]).counts == fold([values[:3], values[3:]]).counts
+    check_counts(fold([values]), values)
+
+
+BROKEN: list[object] = [math.nan, math.inf, -math.inf, -1.0, -5e-324, 10**400, None, "0.1s", "nan"]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: repr(broken)[:9])
+@pytest.mark.parametrize("others", [0, 3, 40])
+def test_what_is_no_duration_is_counted_and_breaks_nothing(broken: object, others: int) -> None:
+    """Negative is 0, the rest is above every bound; the values beside it and the sums keep theirs."""
+    found = fold([[0.25] * others + [cast("float", broken)] + [0.5] * others])
+    negative = isinstance(broken, float) and broken < 0
+    assert sum(found.counts) == 2 * others + 1
+    assert found.zeros == (1 if negative else 0)
+    assert found.counts[-1] == (0 if negative else 1)
+    assert found.at_most(0.25) == others + (1 if negative else 0)
+    assert found.sum == 0.75 * others
+    assert sum(found.sums) == found.sum
+    assert sum(count for _, count in found.exponential) + found.zeros == 2 * others + 1
+
+
+def test_integers_are_durations_too() -> None:
+    """A clock that returns whole seconds gives floats in the sums."""
+    found = fold([[1, 2, 3]])
+    assert (found.sum, type(found.sum)) == (6.0, float)
+
+
+def test_a_sum_past_the_doubles_stays_at_the_largest_one() -> None:
+    """Infinity in a cumulative sum could never be left again."""
+    huge = sys.float_info.max
+    found = fold([[huge], [huge, huge], [1.0]])
+    assert found.sum == huge
+    assert found.sums[-1] == huge
+    assert found.counts[-1] == 3
+    assert found.at_most(1.0) == 1
+
+
+def test_folding_changes_neither_the_state_nor_a_histogram_of_plain_tuples() -> None:
+    """A reader's snapshot stays as it was, and one made by hand can be added to."""
+    plain = Histogram((1.0,), (1, 0), 0.5, SCALE, ((-9, 1),), 0)
+    after = added(plain, [0.5, 2.0])
+    assert (plain.counts, plain.sum, plain.exponential) == ((1, 0), 0.5, ((-9, 1),))
+    assert (after.counts, after.sum, after.exponential) == ((2, 1), 3.0, ((-9, 2), (7, 1)))
+    assert added(plain, cast("list[float]", [])) is plain
