@@ -64,6 +64,7 @@ class MemoryLedger:
         self._late = 0
         self._quarantined = 0
         self._kept: dict[Counts, dict[Group, Counted]] = {}
+        self._asked_ns = 0
         self._latest: StatusSet | None = None
 
     @property
@@ -86,9 +87,8 @@ class MemoryLedger:
             self._tend()
 
     def _add(self, snapshot: Snapshot, place: Place) -> None:
-        asked_ns = max((query.end_ns for query in self._kept), default=0)
         for target, events in self._writers.changed(snapshot):
-            if target.series.since_ns is None or place.end_ns <= asked_ns:
+            if target.series.since_ns is None or place.end_ns <= self._asked_ns:
                 self._kept = {}
             if not place.quarantined:
                 target.series.add(place.end_ns, self._step_ns, events)
@@ -135,6 +135,7 @@ class MemoryLedger:
         rest = [query for query in queries if not isinstance(query, Counts)]
         with self._lock:
             self._kept = {query: self._counts(query) for query in queries if isinstance(query, Counts)}
+            self._asked_ns = max((query.end_ns for query in self._kept), default=0)
             return Answers(
                 counts=self._kept,
                 slices={query: self._slices(query) for query in rest if isinstance(query, Slices)},

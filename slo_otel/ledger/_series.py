@@ -75,7 +75,9 @@ class Series:
         if first == last:
             return _ZERO, ends[last] if last else None
         good, bad = self._good[last] - self._good[first], self._bad[last] - self._bad[first]
-        return Tally(good, bad, *[column[last] - column[first] for column in self._rare]), ends[last]
+        if not self._rare:
+            return Tally(good, bad), ends[last]
+        return Tally(good, bad, *(column[last] - column[first] for column in self._rare)), ends[last]
 
     def slices(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, Tally]]:
         """The end and the events of each kept slice that ends in `(start_ns, end_ns]`, ascending."""

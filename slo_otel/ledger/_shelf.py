@@ -42,12 +42,10 @@ class Shelf(Generic[What]):
         """Every group that was ever observed, with its events in `(start_ns, end_ns]`."""
         answer: dict[Group, Counted] = {}
         for group, series in self._selected(what, dims, where):
-            since = series.since_ns
-            if since is None:
-                continue
-            tally, last = series.window(start_ns, end_ns)
-            found = Counted(tally, since, since if last is None else last)
-            answer[group] = _joined(answer[group], found) if group in answer else found
+            if series.since_ns is not None:
+                tally, last = series.window(start_ns, end_ns)
+                found = Counted(tally, series.since_ns, last or series.since_ns)
+                answer[group] = _joined(answer[group], found) if group in answer else found
         return answer
 
     def slices(

@@ -10,8 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slo_otel.evaluation import State, Status
+from slo_otel.evaluation._budget import ErrorBudget, budget
 from slo_otel.ledger import MemoryLedger
 from slo_otel.plan import SLO
+from slo_otel.recorder import Tally
 from slo_otel.units import DAY_NS, HOUR_NS, MINUTE_NS, Rolling, parse_percent
 from tests.evaluation.samples import STEP, T0, Writer, plan_of, ratio_slo, status
 
@@ -81,6 +83,13 @@ def test_no_event_is_no_data_and_not_ok() -> None:
     assert {burn.state for burn in found.burns} == {State.NO_DATA}
 
 
+def test_nothing_covered_is_nothing_known() -> None:
+    """Without coverage consumed is unknown and not 0, whatever was counted."""
+    exact = Fraction(1, 100)
+    found = budget(Tally(good=1, bad=1), ErrorBudget(exact, float(exact)), 0.0)
+    assert (found.consumed, found.remaining, found.limit, found.spent) == (None, None, None, 1)
+
+
 def test_excluded_events_are_in_neither_side_of_the_ratio() -> None:
     """Exclusions change the share of excluded events only, and are counted."""
     found = after(ratio_slo("99%", DAY), good=30, bad=10, excluded=60)
@@ -127,6 +136,13 @@ def test_burns_are_the_error_ratio_over_the_budget_ratio_in_each_look_back() -> 
     states = [State.NO_DATA, State.INSUFFICIENT, State.INSUFFICIENT, *[State.OK] * 3]
     assert [burn.state for burn in burns] == states
     assert [burn.valid for burn in burns] == [0, 9, 9, 109, 109, 109]
+
+
+def test_a_burn_on_too_few_failures_is_insufficient() -> None:
+    """`min_failures: 2`: a burn with one bad event is not acted on, with none or two it is."""
+    slo = ratio_slo("99%", DAY, min_failures=2)
+    states = [after(slo, good=20, bad=bad).burns[-1].state for bad in (0, 1, 2)]
+    assert states == [State.OK, State.INSUFFICIENT, State.OK]
 
 
 def test_a_zero_budget_burns_infinitely_or_not_at_all() -> None:

@@ -72,7 +72,12 @@ def test_open_is_what_was_begun_and_not_finished() -> None:
     ledger, writer = MemoryLedger(PLAN), Writer(PLAN)
     writer.journal = (mark(1, "begin", "a", T0), mark(2, "begin", "b", T0 + 1), mark(3, "begin", "c", T0 + 2))
     ledger.append(writer.snapshot(T0 + STEP))
-    writer.journal = (*writer.journal, mark(4, "finish", "b"), mark(5, "finish", "never"), mark(6, "begin", "a"))
+    writer.journal = (
+        *writer.journal,
+        mark(4, "finish", "b"),
+        mark(5, "finish", "never"),
+        mark(6, "begin", "a", T0 + 9),
+    )
     ledger.append(writer.snapshot(T0 + 2 * STEP))
     by_severity = Open("incident", ("severity",), T0 + STEP)
     urgent = Open("incident", (), T0 + STEP, where=(("severity", "P0"),))
@@ -81,6 +86,17 @@ def test_open_is_what_was_begun_and_not_finished() -> None:
     assert found[by_severity] == {(("severity", "P0"),): Opened(1, T0), (("severity", "P1"),): Opened(1, T0 + 2)}
     assert found[urgent] == {(): Opened(1, T0)}
     assert found[early] == {(): Opened(1, T0)}
+
+
+def test_what_another_process_finished_is_not_begun_again() -> None:
+    """A worker's journal repeats its begin until it is trimmed; a sibling's finish in between stands."""
+    ledger, one, other = MemoryLedger(PLAN), Writer(PLAN), Writer(PLAN, "other")
+    one.journal, other.journal = (mark(1, "begin", "a"),), (mark(1, "finish", "a"),)
+    ledger.append(one.snapshot(T0 + STEP))
+    ledger.append(other.snapshot(T0 + STEP))
+    ledger.append(one.snapshot(T0 + 2 * STEP))
+    query = Open("incident", (), T0 + 2 * STEP)
+    assert ledger.answer((query,)).open[query] == {}
 
 
 def test_open_things_are_bounded_and_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,17 @@ def test_two_indicators_of_one_fingerprint_count_each_event_once() -> None:
     assert {group[0][1]: one.tally.good for group, one in found[regions].items()} == {"eu": 3, "unset": 4}
 
 
+def test_two_entries_of_one_sli_share_one_history() -> None:
+    """Two SLO entries of the same SLI and groups add to one series, each event once."""
+    _, single = PLAN.slos
+    other = replace(single, name="again", indicator=replace(single.indicator, name="again"))
+    plan = plan_of(single, other)
+    ledger, writer = MemoryLedger(plan), Writer(plan)
+    writer.good(3)
+    ledger.append(writer.snapshot(T0 + STEP))
+    assert good(ledger, T0, T0 + STEP) == 3
+
+
 def test_a_question_about_an_unknown_attribute_has_no_groups() -> None:
     """What no series carries cannot be summed by: nothing is answered, and nothing raises."""
     ledger, writer = MemoryLedger(PLAN), Writer(PLAN)
@@ -216,7 +227,7 @@ def test_an_unchanged_snapshot_reads_no_cell() -> None:
     first = writer.snapshot(T0 + STEP)
     ledger.append(first)
     (cell,) = first.cells
-    object.__setattr__(cell, "count", 99)
+    object.__setattr__(cell, "key", ["a list has no hash, so nobody can look it up"])
     ledger.append(moved(first, T0 + 2 * STEP))
     assert good(ledger, T0, T0 + 2 * STEP) == 2
 

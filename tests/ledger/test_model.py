@@ -79,9 +79,15 @@ def agree(ledger: MemoryLedger, model: Model, start_ns: int, end_ns: int) -> Non
         assert {group: one.since_ns for group, one in found.items()} == {
             group: model.since_ns(group) for group in model.groups(dims)
         }
-    filtered = Counts(MEASURE, ("region",), start_ns, end_ns, where=(("tenant", "2"),))
-    for group, one in ledger.answer((filtered,)).counts[filtered].items():
-        assert one.tally == model.tally((*group, ("tenant", "2")), start_ns, end_ns)
+    second = ("tenant", "2")
+    for dims in (("region",), ("region", "tenant")):
+        filtered = Counts(MEASURE, dims, start_ns, end_ns, where=(second,))
+        found = ledger.answer((filtered,)).counts[filtered]
+        assert {group: one.tally for group, one in found.items()} == {
+            tuple(pair for pair in group if pair[0] in dims): model.tally(group, start_ns, end_ns)
+            for group in model.groups(("region", "tenant"))
+            if second in group
+        }
 
 
 @given(turns(STEPS))

@@ -77,9 +77,12 @@ def test_a_group_of_the_quarantined_future_is_forgotten() -> None:
     writer.good(4, EU)
     writer.gauges = (GaugePoint("depth", (), 7.0, T0 + 90 * STEP),)
     ledger.append(writer.snapshot(T0 + 100 * STEP, 1))
+    early = Counts(BY_REGION, ("region",), T0, T0 + 5 * STEP)
+    assert set(ledger.answer((early,)).counts[early]) == {EU}
     writer.gauges = ()
     writer.good(2)
     ledger.append(writer.snapshot(T0 + 10 * STEP, 2))
+    assert set(ledger.answer((early,)).counts[early]) == {(("region", "unset"),)}
     query, last = Counts(BY_REGION, ("region",), T0, T0 + 200 * STEP), Last("depth", (), T0 + 95 * STEP, HOUR_NS)
     answers = ledger.answer((query, last))
     assert {group: found.since_ns for group, found in answers.counts[query].items()} == {
