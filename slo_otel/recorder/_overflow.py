@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from slo_otel.plan import CellKey, Fixed, Judgement, Ruling, Split, value_of
+from slo_otel.plan import OVERFLOW, CellKey, Fixed, Judgement, Ruling, Split
 from slo_otel.units import format_duration
 
 VERDICTS: Final = "slo.verdicts"
@@ -24,11 +24,11 @@ def merged(
     over = CellKey(
         key.kind, names, event_stream=key.event_stream, attributes=((VERDICTS, verdicts),), overflow=True
     )
-    return over, tuple(replace(each, group=_group(over, each)) for each in judgements)
+    return over, tuple(replace(each, group=_group(each)) for each in judgements)
 
 
-def _group(over: CellKey, judgement: Judgement) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value_of(over, name)) for name, _ in judgement.group)
+def _group(judgement: Judgement) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value if name == "category" else OVERFLOW) for name, value in judgement.group)
 
 
 def _text(judgement: Judgement) -> str:
