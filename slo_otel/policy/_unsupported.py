@@ -77,22 +77,19 @@ def unsupported_of(one: Expanded) -> tuple[str, ...]:
 
 
 def unsupported_by(policy: Policy) -> tuple[str, ...]:
-    """The keys of the file, beyond single SLOs, that have no effect yet."""
-    return tuple(sentence(key) for key in _FILE if _used(policy, key))
+    """The alerts and the keys of the file, beyond single SLOs, that have no effect yet."""
+    return tuple(note.message for note in _of_file(policy))
 
 
 def notes_for(policy: Policy) -> tuple[Note, ...]:
     """One note per construct that a file uses: each of an SLO, the alerts once, each key of the file."""
-    found = [
-        *(Note(key, (key,)) for key in _FILE if _used(policy, key)),
-        *_alerts(policy),
-        *(note for one in expand(policy) for note in _of_slo(one)),
-    ]
-    return tuple(dict.fromkeys(found))
+    slos = (note for one in expand(policy) for note in _of_slo(one))
+    return tuple(dict.fromkeys((*_of_file(policy), *slos)))
 
 
-def _used(policy: Policy, key: str) -> bool:
-    return bool(getattr(policy, key))
+def _of_file(policy: Policy) -> Iterator[Note]:
+    yield from _alerts(policy)
+    yield from (Note(key, (key,)) for key in _FILE if getattr(policy, key))
 
 
 def _blocking(one: Expanded) -> Iterator[tuple[str, Path]]:

@@ -82,6 +82,7 @@ def test_every_part_of_the_documents_that_has_no_effect_is_noted(document: str) 
 def test_keys_of_the_file_that_have_no_effect() -> None:
     """The plan carries them for the log line of `configure`."""
     assert plan("nexus").unsupported == (
+        "alerts: conditions are checked, not yet judged: nothing is sent",
         "channels: nothing is sent yet",
         "budget_policy: no state follows from a budget yet",
     )
