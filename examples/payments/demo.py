@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 
@@ -112,9 +113,9 @@ def run(given: list[str] | None = None) -> int:
     theirs = os.environ.get(ENDPOINT)
     with contextlib.ExitStack() as stack:
         receiver = None if theirs else stack.enter_context(Receiver(drop=arguments.drop_export))
-        endpoint = receiver.endpoint if receiver else str(theirs)
-        service = stack.enter_context(running_service(endpoint, arguments.export_every))
-        print(f"payments at {service.url}, OTLP to {endpoint}", flush=True)
+        ours = receiver.endpoint if receiver else None
+        service = stack.enter_context(running_service(ours, arguments.export_every))
+        print(f"payments at {service.url}, OTLP to {ours or theirs}", flush=True)
         traffic, answer = asyncio.run(_drive(console, service, receiver, arguments))
         service.stop()
         equal = print_summary(console, traffic.seen, answer, receiver)
@@ -129,6 +130,8 @@ def _verdict(equal: bool, theirs: str | None) -> int:
 
 def main() -> int:
     """`run`, with Ctrl-C and a dead service told in a line instead of a traceback."""
+    # SIGTERM ends it as Ctrl-C does, so that the service is stopped too.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return run()
     except KeyboardInterrupt:

@@ -17,6 +17,7 @@ from traffic import SECRET
 
 HERE = Path(__file__).resolve().parent
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_OURS = ("OTEL_", "SLO_OTEL_")
 
 
 class ServiceDiedError(Exception):
@@ -53,15 +54,22 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _environment(receiver: str | None, export_every: float) -> dict[str, str]:
+    """With our receiver nothing else may say where metrics go; for a Collector of the user's all of it counts."""
+    theirs = {name: value for name, value in os.environ.items() if receiver is None or not name.startswith(_OURS)}
+    ours = {ENDPOINT: receiver} if receiver else {}
+    interval = {"OTEL_METRIC_EXPORT_INTERVAL": str(round(export_every * 1000))}
+    return theirs | ours | interval | {"PAYMENTS_WEBHOOK_SECRET": SECRET.decode()}
+
+
 @contextlib.contextmanager
-def running_service(endpoint: str, export_every: float) -> Iterator[Service]:
-    """The payments service on uvicorn and a free port, sending to `endpoint`; SIGTERM on the way out."""
+def running_service(receiver: str | None, export_every: float) -> Iterator[Service]:
+    """The payments service on uvicorn and a free port; SIGTERM on the way out.
+
+    It sends to `receiver`, or where the OTEL_* environment says when that is None.
+    """
     port = _free_port()
-    environment = os.environ | {
-        ENDPOINT: endpoint,
-        "OTEL_METRIC_EXPORT_INTERVAL": str(round(export_every * 1000)),
-        "PAYMENTS_WEBHOOK_SECRET": SECRET.decode(),
-    }
+    environment = _environment(receiver, export_every)
     command = [sys.executable, "-m", "uvicorn", "service:app", "--app-dir", str(HERE), "--port", str(port)]
     with tempfile.TemporaryFile() as log:
         # A session of its own: Ctrl-C reaches this process alone, which then stops the service in order.

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from slo_otel.receive import Receiver
 
 DEMO = Path(__file__).resolve().parent.parent.parent / "examples" / "payments" / "demo.py"
@@ -74,15 +76,22 @@ def test_with_a_collector_of_ones_own_the_receiver_is_not_checked() -> None:
     assert "the receiver was not checked" in ended.stdout
 
 
-def test_ctrl_c_ends_the_demo_and_its_service() -> None:
-    """SIGINT in the middle: one line, exit 130, no traceback, and the service is gone."""
+def test_a_users_telemetry_settings_do_not_lead_the_demo_astray() -> None:
+    """Variables that would send the metrics elsewhere, or nowhere, do not reach the service beside our receiver."""
+    ended = demo(*SHORT, OTEL_METRICS_EXPORTER="none", OTEL_SERVICE_NAME="mine", SLO_OTEL_DISABLED="1")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_the_demo_and_its_service(ended_by: signal.Signals) -> None:
+    """Ctrl-C or SIGTERM in the middle: one line, exit 130, no traceback, and the service is gone."""
     with subprocess.Popen(
         [sys.executable, str(DEMO)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     ) as running:
         assert running.stdout is not None
         first = running.stdout.readline()
         assert "requests" in next(line for line in running.stdout if line.strip())
-        running.send_signal(signal.SIGINT)
+        running.send_signal(ended_by)
         out, err = running.communicate(timeout=30)
     assert (running.returncode, err) == (130, "")
     assert "the service has been stopped" in out
