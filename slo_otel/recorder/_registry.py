@@ -156,8 +156,8 @@ class Recorder:
         return found
 
     def _snapshots(self) -> tuple[CellSnapshot, ...]:
-        adapts = self._adapting.acquire(blocking=False)
         lock = self._adapting
+        adapts = lock.acquire(blocking=False)
         try:
             return tuple(self._each(adapts=adapts))
         finally:

@@ -28,7 +28,7 @@ def verdict(ruling: Ruling, duration: float, first_byte: float | None) -> Verdic
 
 
 @given(KEYS, st.lists(st.tuples(NEAR, st.one_of(st.none(), NEAR)), max_size=60))
-def test_a_tally_is_what_judging_each_event_gives(key: object, events: list[tuple[float, float | None]]) -> None:
+def test_a_tally_is_what_judging_each_event_gives(key: CellKey, events: list[tuple[float, float | None]]) -> None:
     """Thresholds split exactly, a value on one of them included, by the duration or the first byte."""
     cell = recorder().cell(key)
     for duration, first_byte in events:
