@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple
 
 from slo_otel import policy
@@ -30,6 +31,12 @@ slos:
   - {name: refund, sli: {success: refund}, objective: 99%}
   - {name: exchange, sli: {good: exchange.done, bad: exchange.failed}, objective: 99%, per: tenant}
 """
+
+
+@cache
+def compiled(text: str) -> Plan:
+    """The plan of a policy; frozen, so that tests share it."""
+    return policy.compile(policy.loads(text))
 
 
 class HandClock:
@@ -125,7 +132,7 @@ class World:
 @contextmanager
 def world(text: str = POLICY, *, resource: dict[str, str] | None = None, tapped: bool = False) -> Iterator[World]:
     """A runtime that is active inside the block."""
-    made = World(policy.compile(policy.loads(text)), resource or {}, tapped=tapped)
+    made = World(compiled(text), resource or {}, tapped=tapped)
     activate(made.active)
     try:
         yield made
