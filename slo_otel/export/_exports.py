@@ -10,6 +10,7 @@ import logging
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -27,6 +28,8 @@ _JITTER: Final = 0.1
 """The share of the interval by which exports are spread, so that workers do not send together."""
 _STEP_ASIDE: Final = 1.0
 """Seconds that a flush waits for a periodic export that is under way, before it takes its place."""
+
+_KEPT: Final = "totals are kept and sent when it answers"
 
 logger = logging.getLogger("slo_otel")
 
@@ -75,6 +78,7 @@ class Exports:
         self._answered = False
         self._failing = False
         self._stopwatch = Stopwatch()
+        self._lines: deque[tuple[int, str]] = deque()
         self.cpu_ns = 0
         """CPU time that exports took, nanoseconds."""
 
@@ -100,6 +104,7 @@ class Exports:
                     self._give_up(current)
             elif self._is_due(mono_ns) and self._newest is not None and self._newest is not self._sent:
                 self._begin(self._newest, self._source.patience, patient=True)
+        self._speak()
 
     def wait_ns(self, mono_ns: int) -> int:
         """Nanoseconds until `poll` has something to do, at most the interval."""
@@ -128,6 +133,7 @@ class Exports:
             return self._send_now(deadline)
         finally:
             self._turn.release()
+            self._speak()
 
     def _send_now(self, deadline: float) -> bool:
         attempt: Attempt | None = None
@@ -188,6 +194,7 @@ class Exports:
                 if attempt is self._current and error is None:
                     self._sent = outgoing
                 self._settle(attempt, error)
+            self._speak()
 
     def _open(self, attempt: Attempt) -> MetricExporter | None:
         with self._lock:
@@ -230,14 +237,19 @@ class Exports:
         attempt.finished.set()
 
     def _tell(self, reason: str | None, *, failed: bool) -> None:
-        """One line when exports begin to fail and one when they work again."""
+        """One line when exports begin to fail and one when they work again; `_speak` says it without the lock."""
         name = self._source.name if self._source is not None else ""
         if failed and not self._failing:
-            logger.warning("slo_otel: no export to %s (%s); totals are kept and sent when it answers", name, reason)
+            self._lines.append((logging.WARNING, f"no export to {name} ({reason}); {_KEPT}"))
         elif self._failing and not failed:
-            logger.info("slo_otel: exports to %s arrive again", name)
+            self._lines.append((logging.INFO, f"exports to {name} arrive again"))
         self._failing = failed
         self._answered = self._answered or not failed
+
+    def _speak(self) -> None:
+        while self._lines:
+            level, line = self._lines.popleft()
+            logger.log(level, "slo_otel: %s", line)
 
 
 def _close(exporter: MetricExporter, closed: threading.Event) -> None:

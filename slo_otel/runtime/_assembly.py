@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
@@ -68,9 +69,10 @@ class Runtime:
         self._driver = Driver(self.plan, self._clock, self._recorder, self._ledger, self._exports)
         self._driver.step()  # the tick that has begun: what is recorded from now on belongs to the next slice
         self._stopping = threading.Event()
+        arguments = (self._driver, self._stopping)
+        self._thread = threading.Thread(target=_drive, args=arguments, name="slo-otel", daemon=True)
         if not by_hand:
-            arguments = (self._driver, self._stopping)
-            threading.Thread(target=_drive, args=arguments, name="slo-otel", daemon=True).start()
+            self._thread.start()
         self._activate()
 
     def _activate(self) -> None:
@@ -113,10 +115,17 @@ class Runtime:
             self.running = False
         instrumentation.activate(None)
         self._stopping.set()
+        deadline = time.monotonic() + timeout
         sent = self._driver.shutdown(timeout)
+        self._join(max(deadline - time.monotonic(), 0.0))
         self._last = self._driver.status()
         self._ledger.close()
         return sent
+
+    def _join(self, seconds: float) -> None:
+        """Wait for a tick that is under way, so that nothing is written to a closed ledger."""
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(seconds)
 
     def status(self) -> StatusSet:
         """The newest evaluation; after `shutdown` the last one."""

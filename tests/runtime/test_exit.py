@@ -48,6 +48,18 @@ def test_uvicorn_stopped_by_a_signal_sends_its_last_event(
     assert _good(receiver, "answered") == 5
 
 
+def test_uvicorn_without_a_collector_stops_promptly(tmp_path: Path) -> None:
+    """A developer's Ctrl-C does not wait for a Collector that was never there."""
+    with Receiver() as closed:
+        pass
+    with serving(tmp_path, closed) as server:
+        assert server.get("/pay") == 200
+        began = time.monotonic()
+        server.stop(signal.SIGINT)
+        assert time.monotonic() - began < 3.0
+    assert len([line for line in server.lines if "no export to" in line]) == 1
+
+
 def test_two_workers_sum_exactly_and_say_process(tmp_path: Path, receiver: Receiver) -> None:
     """Each worker has an instance of its own, also where the environment gave both the same id."""
     attributes = "service.instance.id=pod-1"
