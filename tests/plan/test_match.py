@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slo_otel.plan import CellKey, Kind, Match, route_fits, split_path
 from slo_otel.policy._grammar import parse_match
@@ -46,6 +50,25 @@ from slo_otel.policy._grammar import parse_match
 def test_routes(path: str, route: str, fits: bool) -> None:
     """A path covers a template segment by segment; `*` is one that is not empty, `**` the rest or nothing."""
     assert route_fits(split_path(path.replace("{id}", "*")), route) is fits
+
+
+_PIECES = st.sampled_from(("a", "b", "{x}"))
+_ROUTES = st.lists(_PIECES, max_size=4).flatmap(
+    lambda parts: st.sampled_from(("/" + "/".join(parts), "/" + "/".join((*parts, "")))) if parts else st.just("/")
+)
+_PATTERNS = st.builds(
+    lambda parts, end: (*parts, *end),
+    st.lists(st.sampled_from(("a", "b", "*")), max_size=4),
+    st.sampled_from(((), ("**",))),
+)
+
+
+@given(_PATTERNS, _ROUTES)
+def test_routes_are_what_a_regular_expression_says(segments: tuple[str, ...], route: str) -> None:
+    """The same answer as the pattern written as a regular expression, for any path and template."""
+    steps = {"*": "/[^/]+", "**": "(?:/.*)?"}
+    expression = "".join(steps.get(segment, f"/{segment}") for segment in segments) or "/"
+    assert route_fits(segments, route) is (re.fullmatch(expression, route) is not None)
 
 
 def test_a_route_is_about_requests_of_its_method() -> None:
