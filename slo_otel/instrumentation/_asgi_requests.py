@@ -87,8 +87,8 @@ class Requests:
 
     def open(self, frame: Frame) -> Event:
         """The event of a request, made when somebody asks for it or when it needs one to close."""
-        scope: Scope = frame[SCOPE]  # type: ignore[assignment]  # put there by the middleware
-        kind = Kind.WEBSOCKET if scope["type"] == "websocket" else Kind.HTTP
+        scope = _scope_of(frame)
+        kind = Kind.WEBSOCKET if scope.get("type") == "websocket" else Kind.HTTP
         event = Event(self._active, kind, frame=frame, method=_method(scope))
         event.learn = self._learn
         return event
@@ -98,8 +98,9 @@ class Requests:
         return self.open(frame).categories()
 
     def _learn(self, event: Event) -> None:
-        scope: Scope = event.frame[SCOPE]  # type: ignore[assignment]  # put there by the middleware
-        _describe(event, self.table.find(scope))
+        scope = _scope_of(event.frame)
+        if scope:
+            _describe(event, self.table.find(scope))
 
     # Called by the middleware when the request is over.
 
@@ -170,7 +171,7 @@ class Requests:
         """Attributes that the user's callable reads from the scope; what the handler said itself stands."""
         said, reason, operation = dict(event.attributes), event.reason, event.operation
         try:
-            event.set(**extract(event.frame[SCOPE]))  # type: ignore[arg-type]  # the scope that we put there
+            event.set(**extract(_scope_of(event.frame)))
         except Exception as fault:  # noqa: BLE001 - the user's own callable
             blame(fault, "the attributes callable of SLOMiddleware")
         event.attributes |= said
@@ -207,6 +208,11 @@ def note_bad_input(scope: Scope) -> None:
     if frame and frame[HOLDER] is not None:
         event = event_of(frame)
         event.reason = event.reason or BAD_INPUT
+
+
+def _scope_of(frame: Frame) -> Scope:
+    """The scope of an open request; nothing when another thread has closed it meanwhile."""
+    return cast("Scope", next(iter(frame[SCOPE : SCOPE + 1]), {}))
 
 
 def _method(scope: Scope) -> str:

@@ -53,6 +53,7 @@ class RouteTable:
         self._targets: dict[tuple[int, str], Target] = {}
         self._held: list[object] = []
         self._foreign: dict[int, object] = {}
+        self._frontends: dict[str, Target] = {}
         self._built = False
 
     def find(self, scope: Scope) -> Target:
@@ -74,8 +75,22 @@ class RouteTable:
         return target or self._match(scope) or self._own(found)
 
     def _unrouted(self, scope: Scope) -> Target:
-        """No route and no endpoint: the router said no, or something before it answered."""
-        return self.unmatched if "router" in scope else self._match(scope) or self.unmatched
+        """No route and no endpoint: the router said no, something before it answered, or FastAPI's `frontend`."""
+        if "router" not in scope:
+            return self._match(scope) or self.unmatched
+        rest = (scope.get("fastapi") or {}).get("frontend_path")
+        return self.unmatched if rest is None else self._frontend(scope, rest)
+
+    def _frontend(self, scope: Scope, rest: str) -> Target:
+        """A directory that FastAPI serves below a literal path; the part after it is the file's."""
+        root = scope.get("root_path", "")
+        if root != scope.get("app_root_path", root):
+            return self.unmatched
+        served = scope["path"].removeprefix(root).removesuffix(rest).rstrip("/")
+        target = self._frontends.get(served)
+        if target is None and len(self._frontends) < _MAX_ROOTS:
+            target = self._frontends[served] = Target(served + _MOUNT_REST, None)
+        return target or self.unmatched
 
     def _own(self, found: object) -> Target:
         """A route outside every tree we know: its own template, without a prefix but never a concrete path."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from slo_otel import errors
 from slo_otel.instrumentation import ASGIApp, Receive, Scope, Send, SLOMiddleware, instrument, tag
+from slo_otel.instrumentation._asgi_requests import Course, Requests
 from tests.instrumentation.asgi_fake import exchange
 from tests.instrumentation.asgi_world import World, running
 
@@ -136,7 +140,10 @@ def ask(app: ASGIApp, path: str, method: str = "GET", **extra: Any) -> int:
 
 
 def routes(world: World) -> dict[str | None, int]:
-    return {cell.key.route: cell.count for cell in world.cells()}
+    total: Counter[str | None] = Counter()
+    for cell in world.cells():
+        total[cell.key.route] += cell.count
+    return dict(total)
 
 
 @pytest.mark.parametrize(("service", "path", "template", "status"), CASES)
@@ -327,3 +334,68 @@ def test_a_route_that_raises_when_asked_again_does_not_break_the_request() -> No
         assert ask(instrument(app), "/m/nowhere") == 404
         assert routes(world) == {"unmatched": 1}
     assert errors.faults() == {"Moody.matches": 1}
+
+
+def test_a_frontend_directory_is_one_template_a_prefix(tmp_path: Path) -> None:
+    """Files that FastAPI's `frontend` serves are `/{path}` below their literal prefix, found or not."""
+    (tmp_path / "app.js").write_text("1")
+    (tmp_path / "index.html").write_text("<html>")
+    app = FastAPI()
+    app.get("/api/{x}")(ok)
+    app.frontend("/", directory=tmp_path)
+    app.frontend("/admin", directory=tmp_path)
+    with running() as world:
+        instrument(app)
+        for path in ("/app.js", "/admin/app.js", "/index.html", "/gone.js", "/api/7"):
+            ask(app, path)
+        assert routes(world) == {"/{path}": 3, "/admin/{path}": 1, "/api/{x}": 1}
+
+
+def test_a_plain_answer_of_a_known_route_takes_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first answer of a route, method and status no further one is closed on the slow path."""
+    slow: list[str] = []
+    genuine = Requests.answered
+
+    def answered(self: Requests, course: Course) -> None:
+        slow.append(course.scope["path"])
+        genuine(self, course)
+
+    monkeypatch.setattr(Requests, "answered", answered)
+    for service, path in (
+        ("starlette", "/v1/n/5/b/6"),
+        ("fastapi", "/tenants/t/items/1"),
+        ("fastapi", "/in/once/1"),
+    ):
+        app = SERVICES[service]()
+        slow.clear()
+        with running() as world:
+            instrument(app)
+            method = "POST" if "once" in path else "GET"
+            assert [ask(app, path, method) for _ in range(5)] == [200] * 5
+            assert sum(cell.count for cell in world.cells()) == 5
+        once = path == "/in/once/1" or service == "starlette"
+        assert len(slow) == (1 if once else 5), path
+
+
+def test_a_request_leaves_no_reference_cycle() -> None:
+    """What the middleware makes for a request is freed with it; the collector finds nothing."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": int(scope["path"][1:]), "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async def serve() -> int:
+        served = SLOMiddleware(app)
+        for path in ("/200", "/404", "/503"):
+            await exchange(served, path)
+        gc.collect()
+        gc.disable()
+        try:
+            for path in ("/200", "/404", "/503") * 20:
+                await exchange(served, path)
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    with running():
+        assert asyncio.run(serve()) == 0
