@@ -91,8 +91,9 @@ async def _settled(client: httpx.AsyncClient, traffic: Traffic) -> Statuses:
 async def _drive(
     console: Console, service: Service, receiver: Receiver | None, arguments: argparse.Namespace
 ) -> tuple[Traffic, Statuses]:
-    # The server closes idle connections after 5 s; giving them up earlier avoids a request into a closing one.
-    limits = httpx.Limits(keepalive_expiry=2)
+    # A connection for each request: uvicorn closes one after an unhandled exception without saying so, and a
+    # request into a closing connection is seen by the client alone.
+    limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=service.url, limits=limits, timeout=10, trust_env=False) as client:
         await _ready(client, service)
         traffic = Traffic(client, arguments.rate)

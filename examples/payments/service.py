@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import FastAPI, Header, HTTPException, Request
+from fastapi import FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -142,16 +142,16 @@ async def summaries(request: Request) -> JSONResponse:
 
 
 @app.get("/answers")
-async def answers() -> StreamingResponse:
-    """An answer in twelve pieces, as server-sent events."""
+async def answers(pieces: Annotated[int, Query(ge=1, le=500)] = 12) -> StreamingResponse:
+    """An answer in so many pieces, as server-sent events."""
 
-    async def pieces() -> AsyncIterator[str]:
+    async def stream() -> AsyncIterator[str]:
         await trouble.delay(0.01)
-        for number in range(12):
+        for number in range(pieces):
             yield f"data: piece {number}\n\n"
             await asyncio.sleep(0.03)
 
-    return StreamingResponse(pieces(), media_type="text/event-stream")
+    return StreamingResponse(stream(), media_type="text/event-stream")
 
 
 @app.get("/health")

@@ -115,7 +115,9 @@ class Traffic:
 
     async def _answer(self) -> Seen:
         leaves = self._random.random() < self.phase.leaving
-        async with self._client.stream("GET", "/answers") as answer:
+        # Who leaves asks for ten seconds of answer, so that however busy the machine is it is not over before.
+        pieces = 330 if leaves else 12
+        async with self._client.stream("GET", "/answers", params={"pieces": pieces}) as answer:
             async for _ in answer.aiter_raw():
                 if leaves:
                     return Seen("GET", "/answers", str(answer.status_code), LEFT)
