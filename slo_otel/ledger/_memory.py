@@ -53,9 +53,9 @@ class MemoryLedger:
         self._watched: tuple[Watched, ...] = watched(plan)
         self._lock = Lock()
         self._timeline = Timeline(plan.step_ns)
-        self._measures: Shelf[Measure] = Shelf()
-        self._names: Shelf[str] = Shelf()
-        self._events = Series()
+        self._measures: Shelf[Measure] = Shelf(plan.step_ns)
+        self._names: Shelf[str] = Shelf(plan.step_ns)
+        self._events = Series(plan.step_ns)
         self._writers = Writers(self._targets)
         self._journal = Journal()
         self._gauges = Gauges()
@@ -91,7 +91,7 @@ class MemoryLedger:
             if target.series.since_ns is None or place.end_ns <= self._asked_ns:
                 self._kept = {}
             if not place.quarantined:
-                target.series.add(place.end_ns, self._step_ns, events)
+                target.series.add(place.end_ns, events)
             elif target.series is self._events:
                 self._quarantined += events.total
 
@@ -111,7 +111,7 @@ class MemoryLedger:
         end, self._kept = place.end_ns, {}
         self._quarantined += self._events.between(end, self._alive[-1] if self._alive else end).total
         for series in self._all():
-            series.drop_after(end, self._step_ns)
+            series.drop_after(end)
         self._gauges.drop_after(end)
         del self._alive[bisect_right(self._alive, end) :]
 

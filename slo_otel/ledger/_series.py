@@ -13,25 +13,27 @@ from typing import Final
 
 from slo_otel.recorder import Tally
 
-_BEFORE_ALL: Final = -(2**63)
+_BEFORE_ALL: Final = 0
+_NARROW: Final = 2**32 - 1
+"""What a column of four bytes a point holds; the first number beyond it makes the column one of eight."""
 _ZERO: Final = Tally()
 
 
 class Series:
-    """Cumulative tallies by slice. Times are wall nanoseconds; the caller holds the ledger's lock.
+    """Cumulative tallies by slice of `step_ns`. Times are wall nanoseconds; the caller holds the ledger's lock.
 
-    The first point is a base that no window can start before: zero at the beginning of time, later what pruning
-    left. So every look-up finds a point. Excluded events and totals get their columns with the first of them: most
-    series have none, and a busy one is 11,520 points in two days.
+    Slices are kept by number, `end / step`. The first point is a base that no window can start before: zero at the
+    beginning of time, later what pruning left. So every look-up finds a point. Excluded events and totals get their
+    columns with the first of them: most series have none, and a busy one is 11,520 points in two days.
     """
 
-    __slots__ = ("_bad", "_ends", "_good", "_rare", "_thinned", "since_ns")
+    __slots__ = ("_columns", "_ends", "_step_ns", "_thinned", "since_ns")
 
-    def __init__(self) -> None:
-        self._ends = array("q", (_BEFORE_ALL,))
-        self._good = array("q", (0,))
-        self._bad = array("q", (0,))
-        self._rare: tuple[array[int], ...] = ()
+    def __init__(self, step_ns: int) -> None:
+        self._step_ns = step_ns
+        self._ends = array("I", (_BEFORE_ALL,))
+        self._columns = [array("I", (0,)), array("I", (0,))]
+        """Good, bad; with the first of them also excluded and total."""
         self._thinned = 0
         self.since_ns: int | None = None
         """`first_observed`: the start of the first slice with an event; None before. Survives pruning."""
@@ -39,29 +41,35 @@ class Series:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, end_ns: int, width_ns: int, events: Tally) -> None:
-        """Add events to the slice `(end_ns - width_ns, end_ns]`; a late one changes what came after it too."""
-        start = end_ns - width_ns
+    def add(self, end_ns: int, events: Tally) -> None:
+        """Add events to the slice that ends at `end_ns`; a late one changes what came after it too."""
+        start = end_ns - self._step_ns
         if self.since_ns is None or start < self.since_ns:
             self.since_ns = start
-        at = self._point(end_ns)
-        if not self._rare and (events.excluded or events.total):
-            self._rare = (array("q", bytes(8 * len(self))), array("q", bytes(8 * len(self))))
-        for column, count in zip(self._columns(), _counts(events), strict=False):
+        at = self._point(end_ns // self._step_ns)
+        if len(self._columns) == 2 and (events.excluded or events.total):
+            self._columns += [array("I", bytes(4 * len(self))) for _ in range(2)]
+        for place, count in enumerate(_counts(events)):
             if count:
+                column = self._wide_enough(place, count)
                 for later in range(at, len(column)):
                     column[later] += count
 
-    def _point(self, end_ns: int) -> int:
-        at = bisect_left(self._ends, end_ns)
-        if at == len(self._ends) or self._ends[at] != end_ns:
-            self._ends.insert(at, end_ns)
-            for column in self._columns():
+    def _point(self, end: int) -> int:
+        at = bisect_left(self._ends, end)
+        if at == len(self._ends) or self._ends[at] != end:
+            if end > _NARROW and self._ends.typecode == "I":
+                self._ends = array("Q", self._ends)
+            self._ends.insert(at, end)
+            for column in self._columns:
                 column.insert(at, column[at - 1])
         return at
 
-    def _columns(self) -> tuple[array[int], ...]:
-        return self._good, self._bad, *self._rare
+    def _wide_enough(self, place: int, count: int) -> array[int]:
+        column = self._columns[place]
+        if column[-1] + count > _NARROW and column.typecode == "I":
+            column = self._columns[place] = array("Q", column)
+        return column
 
     def between(self, start_ns: int, end_ns: int) -> Tally:
         """The events of the slices that end in `(start_ns, end_ns]`."""
@@ -69,49 +77,49 @@ class Series:
 
     def window(self, start_ns: int, end_ns: int) -> tuple[Tally, int | None]:
         """The events of the slices that end in `(start_ns, end_ns]`, and where the last one up to then ends."""
-        ends = self._ends
-        last = bisect_right(ends, end_ns) - 1
-        first = bisect_right(ends, start_ns, 0, last + 1) - 1
+        ends, step = self._ends, self._step_ns
+        last = bisect_right(ends, end_ns // step) - 1
+        first = bisect_right(ends, start_ns // step, 0, last + 1) - 1
         if first == last:
-            return _ZERO, ends[last] if last else None
-        good, bad = self._good[last] - self._good[first], self._bad[last] - self._bad[first]
-        if not self._rare:
-            return Tally(good, bad), ends[last]
-        return Tally(good, bad, *(column[last] - column[first] for column in self._rare)), ends[last]
+            return _ZERO, ends[last] * step if last else None
+        good, bad, *rare = self._columns
+        if not rare:
+            return Tally(good[last] - good[first], bad[last] - bad[first]), ends[last] * step
+        return Tally(*(column[last] - column[first] for column in self._columns)), ends[last] * step
 
     def slices(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, Tally]]:
         """The end and the events of each kept slice that ends in `(start_ns, end_ns]`, ascending."""
-        ends = self._ends
-        for at in range(bisect_right(ends, start_ns), bisect_right(ends, end_ns)):
-            yield ends[at], Tally(*(column[at] - column[at - 1] for column in self._columns()))
+        ends, step = self._ends, self._step_ns
+        for at in range(bisect_right(ends, start_ns // step), bisect_right(ends, end_ns // step)):
+            yield ends[at] * step, Tally(*(column[at] - column[at - 1] for column in self._columns))
 
-    def drop_after(self, end_ns: int, width_ns: int) -> None:
+    def drop_after(self, end_ns: int) -> None:
         """Forget the slices that end after `end_ns`: the future that a clock stepping back leaves behind."""
-        keep = bisect_right(self._ends, end_ns)
-        for column in (self._ends, *self._columns()):
+        keep = bisect_right(self._ends, end_ns // self._step_ns)
+        for column in (self._ends, *self._columns):
             del column[keep:]
         self._thinned = min(self._thinned, keep - 1)
-        if self.since_ns is not None and self.since_ns > end_ns - width_ns:
+        if self.since_ns is not None and self.since_ns > end_ns - self._step_ns:
             self.since_ns = None
 
     def thin(self, until_ns: int, grid_ns: int) -> None:
         """Of the slices up to `until_ns`, a multiple of the grid, keep the last one before each of its edges."""
-        first, stop = self._thinned, bisect_right(self._ends, until_ns)
+        first, stop = self._thinned, bisect_right(self._ends, until_ns // self._step_ns)
         if stop - first < 2:
             return
-        buckets = [-(-end // grid_ns) for end in self._ends[first:stop]]
+        buckets = [-(-end * self._step_ns // grid_ns) for end in self._ends[first:stop]]
         kept = [first + at for at in range(len(buckets) - 1) if buckets[at] != buckets[at + 1]]
         kept.append(stop - 1)
-        for column in (self._ends, *self._columns()):
-            column[first:stop] = array("q", [column[at] for at in kept])
+        for column in (self._ends, *self._columns):
+            column[first:stop] = array(column.typecode, [column[at] for at in kept])
         self._thinned = first + len(kept) - 1
 
     def prune(self, before_ns: int) -> None:
         """Fold the slices that end before `before_ns` into the base; the newest slice stays, whatever its age."""
-        drop = min(bisect_left(self._ends, before_ns) - 1, len(self._ends) - 2)
+        drop = min(bisect_left(self._ends, -(-before_ns // self._step_ns)) - 1, len(self._ends) - 2)
         if drop <= 0:
             return
-        for column in (self._ends, *self._columns()):
+        for column in (self._ends, *self._columns):
             del column[:drop]
         self._ends[0] = _BEFORE_ALL
         self._thinned = max(0, self._thinned - drop)

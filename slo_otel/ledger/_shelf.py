@@ -21,7 +21,8 @@ _ZERO = Tally()
 class Shelf(Generic[What]):
     """The series of every thing that is counted. Not thread-safe: the ledger locks."""
 
-    def __init__(self) -> None:
+    def __init__(self, step_ns: int) -> None:
+        self._step_ns = step_ns
         self._layouts: dict[What, dict[Layout, dict[Group, Series]]] = {}
         self.series: list[Series] = []
         """All of them, in the order of their first event."""
@@ -32,7 +33,7 @@ class Shelf(Generic[What]):
         groups = self._layouts.setdefault(what, {}).setdefault(layout, {})
         found = groups.get(group)
         if found is None:
-            found = groups[group] = Series()
+            found = groups[group] = Series(self._step_ns)
             self.series.append(found)
         return found
 

@@ -19,12 +19,12 @@ from tests.evaluation.samples import STEP, T0, Writer, key_of, plan_of, ratio_sl
 def busy(series: Series, start_ns: int, end_ns: int, width_ns: int) -> None:
     """One good event in every slice of `(start, end]`."""
     for end in range(start_ns + width_ns, end_ns + 1, width_ns):
-        series.add(end, width_ns, Tally(good=1))
+        series.add(end, Tally(good=1))
 
 
 def test_thinning_keeps_every_window_on_the_grid() -> None:
     """A thinned day answers every window between its edges as before, in one point for sixty."""
-    series, grid = Series(), 15 * MINUTE_NS
+    series, grid = Series(STEP), 15 * MINUTE_NS
     busy(series, T0, T0 + DAY_NS, STEP)
     before = [series.between(T0 + at * grid, T0 + (at + 3) * grid) for at in range(97)]
     series.thin(T0 + DAY_NS // 2, grid)
@@ -36,7 +36,7 @@ def test_thinning_keeps_every_window_on_the_grid() -> None:
 
 def test_pruning_folds_what_no_window_reaches() -> None:
     """What is older than the horizon goes, windows inside it stay exact, the newest point and `since` survive."""
-    series = Series()
+    series = Series(HOUR_NS)
     busy(series, T0, T0 + DAY_NS, HOUR_NS)
     series.prune(T0 + 20 * HOUR_NS)
     assert series.between(T0 + 20 * HOUR_NS, T0 + DAY_NS) == Tally(good=4)
@@ -49,14 +49,14 @@ def test_pruning_folds_what_no_window_reaches() -> None:
 def test_thinning_goes_on_after_pruning_and_after_a_step_back() -> None:
     """What was thinned already is remembered by place, also when points before or behind it go."""
     grid = 15 * MINUTE_NS
-    pruned, dropped = Series(), Series()
+    pruned, dropped = Series(STEP), Series(STEP)
     for series in (pruned, dropped):
         busy(series, T0, T0 + DAY_NS, STEP)
         series.thin(T0 + 12 * HOUR_NS, grid)
     pruned.prune(T0 + 6 * HOUR_NS)
     pruned.thin(T0 + DAY_NS, grid)
     assert len(pruned) == 18 * 4 + 2
-    dropped.drop_after(T0 + 6 * HOUR_NS, STEP)
+    dropped.drop_after(T0 + 6 * HOUR_NS)
     busy(dropped, T0 + 6 * HOUR_NS, T0 + 12 * HOUR_NS, STEP)
     dropped.thin(T0 + 12 * HOUR_NS, grid)
     assert len(dropped) == 12 * 4 + 1
@@ -64,16 +64,27 @@ def test_thinning_goes_on_after_pruning_and_after_a_step_back() -> None:
 
 def test_a_series_that_lost_its_future_goes_on() -> None:
     """After a step back beyond all that is kept, new events count from there."""
-    series = Series()
+    series = Series(HOUR_NS)
     busy(series, T0, T0 + DAY_NS, HOUR_NS)
     series.thin(T0 + DAY_NS, HOUR_NS)
     series.prune(T0 + 20 * HOUR_NS)
-    series.drop_after(T0 - DAY_NS, HOUR_NS)
+    series.drop_after(T0 - DAY_NS)
     assert series.since_ns is None
-    series.add(T0, HOUR_NS, Tally(bad=2))
+    series.add(T0, Tally(bad=2))
     series.thin(T0, HOUR_NS)
     assert series.between(T0 - DAY_NS, T0) == Tally(bad=2)
     assert series.since_ns == T0 - HOUR_NS
+
+
+def test_counts_beyond_four_bytes_stay_exact() -> None:
+    """A column that outgrows 32 bits becomes a wider one; so do the numbers of slices of a very short step."""
+    series = Series(100_000_000)
+    for at, events in ((1, Tally(good=2**32 - 1)), (2, Tally(good=1, bad=2**40)), (3, Tally(3, 4, 2**33, 5))):
+        series.add(T0 + at * 100_000_000, events)
+    assert series.between(T0, T0 + DAY_NS) == Tally(2**32 + 3, 2**40 + 4, 2**33, 5)
+    assert series.window(T0 + 100_000_000, T0 + 200_000_000) == (Tally(1, 2**40, 0, 0), T0 + 200_000_000)
+    series.thin(T0 + HOUR_NS, HOUR_NS)
+    assert series.between(T0, T0 + HOUR_NS) == Tally(2**32 + 3, 2**40 + 4, 2**33, 5)
 
 
 @pytest.mark.parametrize(
