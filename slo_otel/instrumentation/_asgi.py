@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from slo_otel.instrumentation._active import Active, active, register
-from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Course, Extractor, Requests
+from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Course, Extractor, Requests, is_gone
 from slo_otel.instrumentation._asgi_types import (
     DISCONNECT,
     RESPONSE_BODY,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from slo_otel.instrumentation._context import Frame
 
 _BODIES: Final = frozenset({RESPONSE_BODY, RESPONSE_PATHSEND})
-_GONE: Final = "ClientDisconnect"
 
 
 class SLOMiddleware:
@@ -78,7 +77,7 @@ class SLOMiddleware:
             try:
                 await send(message)
             except BaseException as fault:
-                if not ended and not left and _is_gone(fault):
+                if not ended and not left and is_gone(fault):
                     left = requests.perf()
                     frame[GONE] = True
                 raise
@@ -139,8 +138,3 @@ class SLOMiddleware:
 def _flush() -> Flush | None:
     running = active()
     return None if running is None else running.flush
-
-
-def _is_gone(fault: BaseException) -> bool:
-    """A `send` that fails because nobody is there: `OSError` (ASGI 2.4), or Starlette's own class for it."""
-    return isinstance(fault, OSError) or any(kind.__name__ == _GONE for kind in type(fault).__mro__)

@@ -30,6 +30,7 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "
 """RFC 9110 section 9 and RFC 5789."""
 FAILED: Final = 500
 _STATUSES: Final = range(100, 600)
+_GONE: Final = "ClientDisconnect"
 _INCOMPLETE: Final = "incomplete_response"
 _NO_RESPONSE: Final = "no_response"
 _SERVER_CANCELLED: Final = "server_cancelled"
@@ -205,9 +206,18 @@ def _describe(event: Event, target: Target) -> None:
 def note_bad_input(scope: Scope) -> None:
     """The framework refuses the request by its own validation: unless code said why, the reason is `bad_input`."""
     frame: Frame | None = scope.get(FRAME)
-    if frame and frame[HOLDER] is not None:
+    if not frame or frame[HOLDER] is None:
+        return
+    try:
         event = event_of(frame)
         event.reason = event.reason or BAD_INPUT
+    except Exception as fault:  # noqa: BLE001 - the user's error handler runs next, whatever happens here
+        swallow(fault, "the reason bad_input")
+
+
+def is_gone(fault: BaseException) -> bool:
+    """A `send` that fails because nobody is there: `OSError` (ASGI 2.4), or Starlette's own class for it."""
+    return isinstance(fault, OSError) or any(kind.__name__ == _GONE for kind in type(fault).__mro__)
 
 
 def _scope_of(frame: Frame) -> Scope:

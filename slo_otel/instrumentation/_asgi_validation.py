@@ -18,6 +18,8 @@ from slo_otel.instrumentation._routes import routes_of
 Handler: TypeAlias = Callable[[Any, Exception], Any]
 """Starlette's exception handler: sync or async, (connection, error) -> response."""
 _OBSERVED: Final = "__slo_otel_observed__"
+_MOST: Final = 10_000
+"""Objects looked at: an application that invents attributes must not keep us for ever."""
 _NEXT: Final = ("app", "middleware_stack")
 """Where the wrappers of ASGI keep what they wrap; `middleware_stack` is Starlette's, once built."""
 
@@ -31,30 +33,33 @@ def observe(app: object) -> None:
     error = getattr(exceptions, "RequestValidationError", None)
     if error is None:
         return
-    for handlers in _handler_maps(app, set()):
+    for handlers in _handler_maps(app):
         handler = handlers.get(error)
         if handler is not None and not hasattr(handler, _OBSERVED):
             handlers[error] = _observed(handler)
 
 
-def _handler_maps(app: object, seen: set[int]) -> Iterator[dict[object, Handler]]:
+def _handler_maps(app: object) -> Iterator[dict[object, Handler]]:
     """Every map of handlers in the tree: Starlette's own one, and the copy its `ExceptionMiddleware` reads."""
-    if app is None or id(app) in seen:
-        return
-    seen.add(id(app))
-    for name in ("exception_handlers", "_exception_handlers"):
-        handlers = getattr(app, name, None)
-        if isinstance(handlers, dict):
-            yield handlers
-    for name in _NEXT:
-        yield from _handler_maps(getattr(app, name, None), seen)
-    for route in routes_of(app) or ():
-        if hasattr(route, "routes") or hasattr(route, "include_context"):
-            yield from _handler_maps(_mounted(route), seen)
+    seen: dict[int, object] = {}
+    waiting = [app]
+    while waiting and len(seen) < _MOST:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen[id(each)] = each
+        for name in ("exception_handlers", "_exception_handlers"):
+            if isinstance(handlers := getattr(each, name, None), dict):
+                yield handlers
+        waiting += [getattr(each, name, None) for name in _NEXT]
+        waiting += [_mounted(route) for route in routes_of(each) or ()]
 
 
 def _mounted(route: object) -> object:
-    return getattr(route, "original_router", None) or getattr(route, "app", None)
+    """The application below a mount or a host, the router of an include; None for a route."""
+    if hasattr(route, "routes"):
+        return getattr(route, "app", None)
+    return getattr(route, "original_router", None)
 
 
 def _observed(handler: Handler) -> Handler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from slo_otel.errors import swallow
-from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Requests
+from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Requests, is_gone
 from slo_otel.instrumentation._asgi_types import ASGIApp, Message, Receive, Scope, Send
 from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._context import GONE, enter, here
@@ -15,6 +15,7 @@ from slo_otel.plan import Outcome
 if TYPE_CHECKING:
     from slo_otel.instrumentation._context import Frame
 
+_DISCONNECT: Final = "websocket.disconnect"
 NORMAL: Final = 1000
 PROTOCOL_ERROR: Final = 1002
 NO_STATUS: Final = 1005
@@ -34,8 +35,13 @@ async def connection(requests: Requests, app: ASGIApp, scope: Scope, receive: Re
     enter(frame)
 
     async def relay(message: Message) -> None:
+        try:
+            await send(message)
+        except BaseException as fault:
+            if is_gone(fault):
+                watcher.received({"type": _DISCONNECT, "code": ABNORMAL})
+            raise
         watcher.sent(message)
-        await send(message)
 
     async def heed() -> Message:
         message = await receive()
@@ -71,14 +77,15 @@ class _Connection:
         if kind == "websocket.accept":
             self._accepted = True
         elif kind == "websocket.http.response.start":
-            self._end(message["status"], classify(message["status"])[0])
+            status = message.get("status", FAILED)
+            self._end(status, classify(status)[0])
         elif kind == "websocket.close":
-            code = message.get("code", NORMAL)
+            code = message.get("code") or NORMAL
             self._end(code, _outcome(code) if self._accepted else Outcome.REJECTED)
 
     def received(self, message: Message) -> None:
         """A message of the client, or what the server says of it."""
-        if message["type"] == "websocket.disconnect":
+        if message["type"] == _DISCONNECT:
             code = _bounded(message.get("code") or NO_STATUS)
             self._frame[GONE] = code == ABNORMAL
             self._end(code, _outcome(code))

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from slo_otel import errors
 from slo_otel.errors import ConfigurationError
@@ -328,6 +328,34 @@ def test_an_instrumented_application_in_an_instrumented_one_is_one_event() -> No
         assert world.counts() == {("GET", "/sub/items/{item}", 200, Outcome.SUCCESS): 1}
 
 
+def test_an_instrumented_application_in_a_plain_one_has_the_full_template() -> None:
+    """Only the mounted application is measured; its routes still carry the parent's prefix."""
+    with running() as world:
+        outer = Starlette(routes=[Mount("/{tenant}", instrument(validating()))])
+        for path in ("/acme/items/1", "/umbrella/items/1", "/acme/items/x", "/acme/nowhere"):
+            asyncio.run(exchange(outer, path))
+        assert world.counts() == {
+            ("GET", "/{tenant}/items/{item}", 200, Outcome.SUCCESS): 2,
+            ("GET", "/{tenant}/items/{item}", 422, Outcome.REJECTED): 1,
+            ("GET", "unmatched", 404, Outcome.REJECTED): 1,
+        }
+
+
+def test_an_application_that_invents_attributes_is_wrapped_all_the_same() -> None:
+    """The walk through wrappers ends, also where every attribute leads to another object."""
+
+    class Endless:
+        def __getattr__(self, name: str) -> Endless:
+            return Endless()
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await PlainTextResponse("ok")(scope, receive, send)
+
+    with running() as world:
+        assert asyncio.run(exchange(SLOMiddleware(Endless()))).status == 200
+        assert world.counts() == {("GET", "unmatched", 200, Outcome.SUCCESS): 1}
+
+
 @pytest.mark.parametrize("wrong", [object(), Starlette, lambda scope: None, "app:app"])
 def test_instrument_refuses_what_it_cannot_wrap(wrong: object) -> None:
     """The message names what was given and what to write instead."""
@@ -498,3 +526,28 @@ def test_otherwise_a_websocket_passes_untouched(*, configured: bool) -> None:
     else:
         measured = connect(instrument(app), "/chat/1", text("hello"), gone(1000))[0]
     assert measured == bare
+
+
+def test_a_connection_whose_send_fails_is_the_client_that_left() -> None:
+    """A send that raises OSError is a peer that is gone: cancelled with 1006, whatever the handler makes of it."""
+
+    async def talks(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("to nobody")
+
+    sent: list[str] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+        if message["type"] == "websocket.send":
+            raise OSError("gone")
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    with running(make_plan(websocket=True)) as world:
+        app = instrument(Starlette(routes=[WebSocketRoute("/chat/{room}", talks)]))
+        with pytest.raises(WebSocketDisconnect):
+            asyncio.run(app({"type": "websocket", "path": "/chat/1", "headers": []}, receive, send))
+        assert (world.key().status, world.key().outcome, world.key().by_server) == (1006, Outcome.CANCELLED, False)
+    assert sent == ["websocket.accept", "websocket.send"]
