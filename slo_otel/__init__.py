@@ -10,10 +10,10 @@ Importing it loads neither the policy's libraries nor an exporter: `configure` d
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from slo_otel.errors import ConfigurationError, MissingExtraError, PolicyError, SloOtelError
-from slo_otel.evaluation import Scope, State, StatusSet
 from slo_otel.instrumentation import (
     Budget,
     Event,
@@ -33,6 +33,7 @@ from slo_otel.instrumentation import (
 from slo_otel.plan import Kind, Outcome
 
 if TYPE_CHECKING:
+    from slo_otel.evaluation import Scope, State, StatusSet
     from slo_otel.runtime import Handle, configure
 
     __version__: str
@@ -67,12 +68,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """What is loaded when it is first asked for: the runtime with its exporter, the version."""
-    if name in ("Handle", "configure"):
-        from slo_otel import runtime
+_LATER = {
+    "Handle": "slo_otel.runtime",
+    "configure": "slo_otel.runtime",
+    "Scope": "slo_otel.evaluation",
+    "State": "slo_otel.evaluation",
+    "StatusSet": "slo_otel.evaluation",
+}
 
-        return getattr(runtime, name)
+
+def __getattr__(name: str) -> object:
+    """What is loaded when it is first asked for: the runtime with its exporter, the evaluation, the version."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     if name == "__version__":
         from importlib.metadata import version
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+import sys
 
 from slo_otel.plan import Outcome
 
@@ -32,6 +32,12 @@ def root_of(exc: BaseException) -> BaseException:
     return exc
 
 
+def is_cancellation(exc: BaseException) -> bool:
+    """Whether it is `asyncio.CancelledError`, without importing asyncio for services that do not."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(exc, asyncio.CancelledError)
+
+
 def error_type_of(exc: BaseException) -> str:
     """The qualified name of its class; built-in ones without their module."""
     kind = type(exc)
@@ -41,6 +47,6 @@ def error_type_of(exc: BaseException) -> str:
 def _of_exception(exc: BaseException) -> Outcome:
     if isinstance(exc, TimeoutError):
         return Outcome.TIMEOUT
-    if isinstance(exc, CancelledError | GeneratorExit):
+    if isinstance(exc, GeneratorExit) or is_cancellation(exc):
         return Outcome.CANCELLED
     return Outcome.EXCEPTION

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from slo_otel.instrumentation._classify import is_cancellation
 from slo_otel.instrumentation._context import NOTHING, OUTER, TOKEN, Frame, enter, here
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Stream:
 
     def closing(self, fault: BaseException) -> None:
         """Its own closing raised. A loop that shuts down cancels the closing of what was abandoned: still a cut."""
-        if isinstance(fault, CancelledError):
+        if is_cancellation(fault):
             self.cut()
         else:
             self.failed(fault)

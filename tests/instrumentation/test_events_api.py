@@ -152,7 +152,7 @@ def test_budget_reads_the_last_evaluation_of_its_group() -> None:
 def test_an_unknown_budget_is_never_below() -> None:
     """No runtime, no evaluation yet, no budget, no such group: code does not degrade on a guess."""
     activate(None)
-    assert budget("ai") == Budget()
+    assert budget("ai") == Budget(None, State.NO_DATA, None, Scope.PROCESS)
     with world() as w:
         assert not budget("ai").below(1)
         w.statuses = StatusSet(1, Scope.PROCESS, "shop", (status(None),))

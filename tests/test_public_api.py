@@ -1,0 +1,95 @@
+"""The public surface: what it names, what importing it loads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import slo_otel
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PUBLIC = {
+    "Budget",
+    "ConfigurationError",
+    "Event",
+    "Handle",
+    "Kind",
+    "MissingExtraError",
+    "Outcome",
+    "PolicyError",
+    "SLOMiddleware",
+    "Scope",
+    "SloOtelError",
+    "State",
+    "StatusSet",
+    "__version__",
+    "begin",
+    "budget",
+    "classify",
+    "close_event",
+    "configure",
+    "count",
+    "current_event",
+    "finish",
+    "gauge",
+    "open_event",
+    "tag",
+    "track",
+}
+HEAVY = ("pydantic", "ruamel", "wrapt", "google.protobuf", "opentelemetry", "requests", "starlette", "fastapi")
+
+
+def test_the_public_names_are_these_and_sorted() -> None:
+    """A name that comes or goes is a deliberate change of this list."""
+    assert slo_otel.__all__ == sorted(slo_otel.__all__)
+    assert set(slo_otel.__all__) == PUBLIC
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC - {"__version__"}))
+def test_every_public_name_can_be_imported(name: str) -> None:
+    """Also those that are loaded when they are first asked for; `dir` shows them all."""
+    assert getattr(slo_otel, name) is getattr(slo_otel, name)
+    assert name in dir(slo_otel)
+
+
+def test_no_public_name_is_missing_from_the_list() -> None:
+    """What is imported into the package without an underscore is meant to be public, or is a stage."""
+    stages = {path.stem for path in (ROOT / "slo_otel").iterdir()}
+    loose = {name for name in vars(slo_otel) if name.isidentifier() and name[0] != "_"} - stages - PUBLIC
+    assert loose == {"TYPE_CHECKING", "annotations", "import_module"}
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """With the words Python uses for modules."""
+    with pytest.raises(AttributeError, match="module 'slo_otel' has no attribute 'trak'"):
+        getattr(slo_otel, "trak")  # noqa: B009 - a name that mypy must not see
+
+
+def test_the_version_is_the_installed_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked of the metadata when somebody wants it, so that it exists once."""
+    monkeypatch.setattr(metadata, "version", lambda name: f"version of {name}")
+    assert slo_otel.__version__ == "version of slo-otel"
+
+
+def test_importing_it_loads_no_heavy_library() -> None:
+    """Neither the policy's libraries nor an exporter, in a process of its own; decorating works without them."""
+    code = f"""
+import sys
+import slo_otel
+
+@slo_otel.track("ai_call")
+def call(): return 1
+
+@slo_otel.tag("ai_call")
+def handler(): slo_otel.current_event().set(reason="x")
+
+call(); handler(); slo_otel.count("x")
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -1,0 +1,127 @@
+"""How the public API is used, for type checkers only: never executed, checked by `make check`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, assert_type
+
+import slo_otel
+
+
+class ModelError(Exception):
+    """An error of the application."""
+
+
+@slo_otel.tag("critical_money_flow")
+async def spend(order: int) -> str:
+    """A handler that says why it refuses."""
+    slo_otel.current_event().set(reason="insufficient_balance", tenant=order)
+    return "receipt"
+
+
+@slo_otel.track("ai_call", operation="summarise", bad=(ModelError,), excluded=KeyError)
+async def summarise(text: str) -> str:
+    """An async function."""
+    return text
+
+
+@slo_otel.track("ai_call", judge=lambda result: slo_otel.Outcome.REJECTED if result < 0 else None)
+def score(text: str, *, weight: float = 1.0) -> float:
+    """A judged function."""
+    return len(text) * weight
+
+
+@slo_otel.track("stream")
+def items(n: int) -> Iterator[int]:
+    """A generator."""
+    yield from range(n)
+
+
+@slo_otel.track("stream", attrs={"provider": "stripe", "live": True})
+async def items_async(n: int) -> AsyncIterator[int]:
+    """An async generator."""
+    yield n
+
+
+class Service:
+    """Methods keep their types."""
+
+    @slo_otel.track("work")
+    def method(self, n: int) -> int:
+        """A method."""
+        return n
+
+    @classmethod
+    @slo_otel.track("work")
+    def build(cls, n: int) -> Service:
+        """A class method."""
+        return cls()
+
+    @staticmethod
+    @slo_otel.track("work")
+    def helper(n: int) -> int:
+        """A static method."""
+        return n
+
+
+async def use() -> None:
+    """Types survive decoration; blocks give the event."""
+    assert_type(score("a", weight=2.0), float)
+    assert_type(await summarise("a"), str)
+    assert_type(await spend(1), str)
+    assert_type(items(3), Iterator[int])
+    assert_type(Service().method(1), int)
+    assert_type(Service.build(1), Service)
+    assert_type(slo_otel.track("work")(functools.partial(score, "a"))(), float)
+    with slo_otel.track("webhook") as event:
+        assert_type(event, slo_otel.Event)
+        event.bad("signature")
+    async with slo_otel.track("webhook") as event:
+        event.exclude()
+        event.good()
+
+
+def record() -> None:
+    """Domain outcomes."""
+    slo_otel.count("exchange.completed", tenant=2)
+    slo_otel.count("exchange.completed", 3, key=7, attrs={"tenant-id": "a"})
+    slo_otel.gauge("dlq.depth", 4, queue="webhooks")
+    slo_otel.begin("incident", key=1, severity="P0")
+    slo_otel.finish("incident", key=1, at=datetime.now(UTC), started_at=1.5)
+    found = slo_otel.budget("checkout-success", region="eu")
+    assert_type(found, slo_otel.Budget)
+    assert_type(found.remaining, float | None)
+    assert_type(found.below(0.25), bool)
+    assert_type(found.state, slo_otel.State)
+    assert_type(found.scope, slo_otel.Scope)
+
+
+def adapt(call: Callable[[], int]) -> int:
+    """What an integration does."""
+    event = slo_otel.open_event(("job", "mail"), method=None)
+    event.kind = slo_otel.Kind.OPERATION
+    try:
+        result = call()
+    except Exception as fault:
+        outcome, event.error_type = slo_otel.classify(None, fault)
+        slo_otel.close_event(event, outcome, 0.1)
+        raise
+    slo_otel.close_event(event, slo_otel.Outcome.SUCCESS, 0.1, first_byte=None)
+    return result
+
+
+def start(app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]) -> slo_otel.StatusSet:
+    """Set-up and its errors."""
+    try:
+        handle = slo_otel.configure("slo.yaml", resource={"service.version": "1"})
+    except slo_otel.PolicyError as mistakes:
+        raise SystemExit(str(mistakes.problems)) from mistakes
+    except (slo_otel.ConfigurationError, slo_otel.MissingExtraError) as mistake:
+        raise SystemExit(str(mistake)) from mistake
+    assert_type(handle, slo_otel.Handle)
+    slo_otel.SLOMiddleware(app, attributes=lambda scope: {"tenant": str(scope["path"])})
+    handle.flush(timeout=1)
+    handle.shutdown()
+    return handle.status()
