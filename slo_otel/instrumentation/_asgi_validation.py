@@ -18,7 +18,7 @@ from slo_otel.instrumentation._routes import routes_of
 Handler: TypeAlias = Callable[[Any, Exception], Any]
 """Starlette's exception handler: sync or async, (connection, error) -> response."""
 _OBSERVED: Final = "__slo_otel_observed__"
-_MOST: Final = 10_000
+_MOST: Final = 1_000
 """Objects looked at: an application that invents attributes must not keep us for ever."""
 _NEXT: Final = ("app", "middleware_stack")
 """Where the wrappers of ASGI keep what they wrap; `middleware_stack` is Starlette's, once built."""

@@ -318,7 +318,8 @@ def test_a_stream_is_timed_to_its_last_message_with_the_first_byte_beside_it(mak
     assert cell.key.event_stream
     assert cell.duration is not None
     assert cell.first_byte is not None
-    assert cell.duration.sum >= 0.02 > cell.first_byte.sum > 0
+    assert cell.first_byte.sum > 0
+    assert cell.duration.sum - cell.first_byte.sum >= 0.02
     with running() as world:
         ask(instrument(make()), "/stream")
         assert world.seconds() >= 0.2
@@ -341,8 +342,9 @@ def test_two_streams_at_once_are_two_events(make: Callable[..., App]) -> None:
         "/answer/{code}": 404,
         "/ok/{id}": 200,
     }
-    assert found["/stream"][1] >= 0.2 > found["/events"][1] >= 0.02
-    assert found["/ok/{id}"][1] < 0.1
+    assert found["/stream"][1] >= 0.2
+    assert found["/stream"][1] > found["/events"][1] >= 0.02
+    assert found["/events"][1] > found["/ok/{id}"][1]
 
 
 async def _dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:
