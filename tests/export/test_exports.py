@@ -125,6 +125,21 @@ def test_a_collector_that_comes_later_gets_every_count(receiver: Receiver) -> No
     assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 4
 
 
+def test_a_connection_that_never_answers_does_not_hold_the_next_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector's pod that vanished keeps one thread; its successor on the same address gets everything."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "30")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+        with _threaded() as exports:
+            assert not exports.flush(_outgoing(1), 0.5)
+            held, _ = silent.accept()
+            silent.close()
+            with held, Receiver(port) as receiver:
+                assert exports.flush(_outgoing(2), 3.0)
+                assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 2
+
+
 def test_where_nobody_listens_a_flush_gives_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer without a Collector does not wait five seconds at every Ctrl-C."""
     with socket.socket() as free:
