@@ -14,6 +14,7 @@ from typing import Final
 from slo_otel.recorder import Tally
 
 _BEFORE_ALL: Final = 0
+"""The number of the base."""
 _NARROW: Final = 2**32 - 1
 """What a column of four bytes a point holds; the first number beyond it makes the column one of eight."""
 _ZERO: Final = Tally()
@@ -22,9 +23,10 @@ _ZERO: Final = Tally()
 class Series:
     """Cumulative tallies by slice of `step_ns`. Times are wall nanoseconds; the caller holds the ledger's lock.
 
-    Slices are kept by number, `end / step`. The first point is a base that no window can start before: zero at the
-    beginning of time, later what pruning left. So every look-up finds a point. Excluded events and totals get their
-    columns with the first of them: most series have none, and a busy one is 11,520 points in two days.
+    Slices are kept by number, `end / step + 1`: one that ends at the epoch is number 1. Number 0 is a base that no
+    window can start before: zero events at first, later what pruning left. So every look-up finds a point.
+    Excluded events and totals get their columns with the first of them: most series have none, and a busy one is
+    11,520 points in two days.
     """
 
     __slots__ = ("_columns", "_ends", "_step_ns", "_thinned", "since_ns")
@@ -46,7 +48,7 @@ class Series:
         start = end_ns - self._step_ns
         if self.since_ns is None or start < self.since_ns:
             self.since_ns = start
-        at = self._point(end_ns // self._step_ns)
+        at = self._point(end_ns // self._step_ns + 1)
         if len(self._columns) == 2 and (events.excluded or events.total):
             self._columns += [array("I", bytes(4 * len(self))) for _ in range(2)]
         for place, count in enumerate(_counts(events)):
@@ -78,24 +80,22 @@ class Series:
     def window(self, start_ns: int, end_ns: int) -> tuple[Tally, int | None]:
         """The events of the slices that end in `(start_ns, end_ns]`, and where the last one up to then ends."""
         ends, step = self._ends, self._step_ns
-        last = bisect_right(ends, end_ns // step) - 1
-        first = bisect_right(ends, start_ns // step, 0, last + 1) - 1
+        last = bisect_right(ends, max(0, end_ns // step + 1)) - 1
+        first = bisect_right(ends, max(0, start_ns // step + 1), 0, last + 1) - 1
+        last_ns = (ends[last] - 1) * step if last else None
         if first == last:
-            return _ZERO, ends[last] * step if last else None
-        good, bad, *rare = self._columns
-        if not rare:
-            return Tally(good[last] - good[first], bad[last] - bad[first]), ends[last] * step
-        return Tally(*(column[last] - column[first] for column in self._columns)), ends[last] * step
+            return _ZERO, last_ns
+        return Tally(*[column[last] - column[first] for column in self._columns]), last_ns
 
     def slices(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, Tally]]:
         """The end and the events of each kept slice that ends in `(start_ns, end_ns]`, ascending."""
         ends, step = self._ends, self._step_ns
-        for at in range(bisect_right(ends, start_ns // step), bisect_right(ends, end_ns // step)):
-            yield ends[at] * step, Tally(*(column[at] - column[at - 1] for column in self._columns))
+        for at in range(bisect_right(ends, max(0, start_ns // step + 1)), bisect_right(ends, end_ns // step + 1)):
+            yield (ends[at] - 1) * step, Tally(*(column[at] - column[at - 1] for column in self._columns))
 
     def drop_after(self, end_ns: int) -> None:
         """Forget the slices that end after `end_ns`: the future that a clock stepping back leaves behind."""
-        keep = bisect_right(self._ends, end_ns // self._step_ns)
+        keep = bisect_right(self._ends, max(0, end_ns // self._step_ns + 1))
         for column in (self._ends, *self._columns):
             del column[keep:]
         self._thinned = min(self._thinned, keep - 1)
@@ -104,10 +104,10 @@ class Series:
 
     def thin(self, until_ns: int, grid_ns: int) -> None:
         """Of the slices up to `until_ns`, a multiple of the grid, keep the last one before each of its edges."""
-        first, stop = self._thinned, bisect_right(self._ends, until_ns // self._step_ns)
+        first, stop = max(1, self._thinned), bisect_right(self._ends, until_ns // self._step_ns + 1)
         if stop - first < 2:
             return
-        buckets = [-(-end * self._step_ns // grid_ns) for end in self._ends[first:stop]]
+        buckets = [-((1 - end) * self._step_ns // grid_ns) for end in self._ends[first:stop]]
         kept = [first + at for at in range(len(buckets) - 1) if buckets[at] != buckets[at + 1]]
         kept.append(stop - 1)
         for column in (self._ends, *self._columns):
@@ -116,7 +116,7 @@ class Series:
 
     def prune(self, before_ns: int) -> None:
         """Fold the slices that end before `before_ns` into the base; the newest slice stays, whatever its age."""
-        drop = min(bisect_left(self._ends, -(-before_ns // self._step_ns)) - 1, len(self._ends) - 2)
+        drop = min(bisect_left(self._ends, -(-before_ns // self._step_ns) + 1) - 1, len(self._ends) - 2)
         if drop <= 0:
             return
         for column in (self._ends, *self._columns):

@@ -45,7 +45,7 @@ class Shelf(Generic[What]):
         for group, series in self._selected(what, dims, where):
             if series.since_ns is not None:
                 tally, last = series.window(start_ns, end_ns)
-                found = Counted(tally, series.since_ns, last or series.since_ns)
+                found = Counted(tally, series.since_ns, series.since_ns if last is None else last)
                 answer[group] = _joined(answer[group], found) if group in answer else found
         return answer
 

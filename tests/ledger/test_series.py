@@ -87,6 +87,22 @@ def test_counts_beyond_four_bytes_stay_exact() -> None:
     assert series.between(T0, T0 + HOUR_NS) == Tally(2**32 + 3, 2**40 + 4, 2**33, 5)
 
 
+def test_a_clock_may_begin_at_zero() -> None:
+    """The slice that ends at the epoch counts like any other: a manual clock of a test starts where it likes."""
+    series = Series(STEP)
+    series.add(0, Tally(good=3))
+    series.add(STEP, Tally(good=4))
+    assert series.window(-STEP, 0) == (Tally(good=3), 0)
+    assert series.window(-STEP, STEP) == (Tally(good=7), STEP)
+    assert series.window(-DAY_NS, STEP) == (Tally(good=7), STEP)
+    assert series.window(-DAY_NS, -STEP) == (Tally(), None)
+    assert list(series.slices(-DAY_NS, STEP)) == [(0, Tally(good=3)), (STEP, Tally(good=4))]
+    series.thin(0, HOUR_NS)
+    assert series.window(-DAY_NS, STEP) == (Tally(good=7), STEP)
+    series.drop_after(-STEP)
+    assert series.window(-DAY_NS, STEP) == (Tally(), None)
+
+
 @pytest.mark.parametrize(
     ("window", "days"),
     [(Rolling(HOUR_NS), 9), (Rolling(30 * DAY_NS), 31), (Period.YEAR, 367), (Rolling(400 * DAY_NS), 401)],
