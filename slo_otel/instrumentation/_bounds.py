@@ -16,6 +16,7 @@ Scalar: TypeAlias = str | bool | int | float
 _LONGEST = 200
 """Characters of a value; a longer one is cut, since it is a label and not a text."""
 _MOST_ERROR_TYPES = 100
+_MOST_POOLS = 10_000
 _ALWAYS = frozenset({"region", "environment"})
 """Attributes that travel whether or not the policy names them (POLICY.md 4)."""
 
@@ -61,6 +62,7 @@ class Bounds:
         self._max_values = max_values
         self._values: dict[tuple[str, str], Pool] = {}
         self._reasons = Pool(max_reasons, plan.reasons | {BAD_INPUT, SYNTHETIC})
+        self._full = Pool(0)
         self._error_types = Pool(_MOST_ERROR_TYPES)
 
     def canonical(self, name: str) -> str:
@@ -75,7 +77,9 @@ class Bounds:
         """The bounded text of an attribute's value."""
         pool = self._values.get((event_name, attribute))
         if pool is None:
-            pool = self._values.setdefault((event_name, attribute), Pool(self._max_values))
+            # Event names come from code; should code build them from data, the later ones have no values at all.
+            limit = self._max_values if len(self._values) < _MOST_POOLS else 0
+            pool = self._values.setdefault((event_name, attribute), Pool(limit)) if limit else self._full
         return self._counted(pool, text_of(value))
 
     def reason(self, reason: object) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Exceptions = tuple[type[BaseException], ...]
 Judge = Callable[..., Outcome | None]
 
+CLOSED: Final = "GeneratorExit"
+"""The error type of what its consumer closed before it was done: a generator, a coroutine nobody awaits."""
 NOT_BOUND: Final = object()
 """What a wrapper compares its frame's holder with until it has a cell: never equal."""
 
@@ -150,7 +152,7 @@ class Site:
         if self._running is not None and frame:
             event = event_of(frame)
             event.client_gone = True
-            event.error_type = "GeneratorExit"
+            event.error_type = CLOSED
             close_event(event, Outcome.CANCELLED, elapsed)
 
     def ruling(self, fault: BaseException) -> tuple[Outcome, Overrule | None, str | None]:
@@ -218,7 +220,7 @@ class Site:
             return
         self._prepared(running)
         outer = _outer(frame)
-        by_server = outcome is Outcome.CANCELLED and not client_gone(frame)
+        by_server = outcome is Outcome.CANCELLED and error_type != CLOSED and not client_gone(frame)
         leave(frame)
         bounded = None if error_type is None else running.bounds.error_type(error_type)
         key = self._key._replace(outcome=outcome, overrule=overrule, error_type=bounded, by_server=by_server)
@@ -238,6 +240,7 @@ class Site:
 def fail(event: Event, outcome: Outcome, overrule: Overrule | None, error_type: str | None, elapsed: float) -> None:
     """Close an event with an exception. `bad()` said by code stands against `excluded=`."""
     event.error_type = error_type
+    event.client_gone = event.client_gone or error_type == CLOSED
     if overrule is not None and event.overrule is not Overrule.BAD:
         event.overrule = overrule
     close_event(event, outcome, elapsed)

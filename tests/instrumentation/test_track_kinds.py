@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import inspect
 import pickle
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import Any, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
+import httpx
 import pytest
+from fastapi import Depends, FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -556,3 +560,78 @@ def test_an_interrupt_while_a_call_is_entered_leaves_nothing_open() -> None:
         assert w.limits().detached_events == 1
         sync_function(returns)
         assert w.outcomes() == {"exception": 1, "success": 1}
+
+
+def test_a_coroutine_that_is_closed_has_lost_its_consumer() -> None:
+    """Closed while suspended, as an abandoned call is: cancelled, and not by the server; in a block alike."""
+
+    async def in_a_block(end: Ends) -> str:
+        async with tracked:
+            await asyncio.sleep(0)
+        return end()
+
+    for call in (async_function, in_a_block):
+        with world() as w:
+            coroutine = call(returns)
+            coroutine.send(None)
+            coroutine.close()
+            key = w.only().key
+            assert (key.outcome, key.by_server) == (Outcome.CANCELLED, False)
+
+
+@track("refund")
+def amount(q: int = 3) -> int:
+    """A sync dependency."""
+    return q
+
+
+@track("webhook")
+async def doubled(value: Annotated[int, Depends(amount)]) -> AsyncGenerator[int, None]:
+    """An async dependency with a clean-up."""
+    yield value * 2
+
+
+@track("money")
+def sync_handler(value: Annotated[int, Depends(amount)]) -> int:
+    """A sync handler."""
+    return value
+
+
+@track("money")
+async def async_handler(value: Annotated[int, Depends(doubled)]) -> int:
+    """An async handler."""
+    return value
+
+
+def test_tracked_functions_serve_as_dependencies_and_handlers_of_fastapi() -> None:
+    """Signatures, string annotations and kinds are what FastAPI reads: values are injected, answers are right."""
+    app = FastAPI()
+    app.get("/sync")(sync_handler)
+    app.get("/async")(async_handler)
+
+    async def ask() -> list[object]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return [(await client.get(path)).json() for path in ("/sync", "/async?q=5")]
+
+    with world() as w:
+        assert asyncio.run(ask()) == [3, 10]
+        found = {cell.key.names[0]: cell.count for cell in w.cells()}
+        assert found == {"refund": 2, "webhook": 1, "money": 2}
+
+
+def test_functions_decorated_on_the_fly_are_let_go() -> None:
+    """A closure decorated at every request must not stay with the runtime for ever."""
+    with world():
+
+        def make() -> weakref.ref[Callable[..., object]]:
+            def local(end: Ends) -> str:
+                return end()
+
+            wrapper = tracked(local)
+            wrapper(returns)
+            return weakref.ref(wrapper)
+
+        references = [make() for _ in range(10)]
+        gc.collect()
+        assert [reference() for reference in references] == [None] * 10
