@@ -77,7 +77,7 @@ class RatioRule:
 
 @dataclass(frozen=True, slots=True)
 class CountedRule:
-    """How counted domain outcomes judge: by the names of two events."""
+    """How counted domain outcomes judge: by the names of two events. With a total, `total - excluded` are valid."""
 
     tallying: Tallying
     good: str | None = None
