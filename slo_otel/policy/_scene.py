@@ -21,6 +21,7 @@ class Scene:
         self.policy = policy
         self.entries: tuple[Expanded, ...] = expand(policy)
         self.problems: list[Problem] = []
+        self._layers: dict[Path, SloKeys] = dict(self.layers())
 
     def say(
         self,
@@ -64,10 +65,9 @@ class Scene:
 
     def written_at(self, one: Expanded, key: str) -> Path:
         """Where a resolved key of an entry is written; the entry's name when it is a default."""
-        where: dict[Path, SloKeys] = dict(self.layers())
         tier: list[Path] = [("tiers", one.slo.tier)] if one.slo.tier is not None else []
         for path in (one.path, one.path[:2], *tier, ("defaults",)):
-            if path in where and getattr(where[path], key) is not None:
+            if path in self._layers and getattr(self._layers[path], key) is not None:
                 return (*path, key)
         return self.name_of(one)
 

@@ -84,6 +84,8 @@ def mutant(text: str, dice: random.Random) -> str:
     """The text with one to three damages."""
     lines = text.splitlines()
     for _ in range(dice.randint(1, 3)):
+        if len(lines) < 20:
+            break
         dice.choice(OPERATORS)(lines, dice)
     return "\n".join(lines) + "\n"
 
