@@ -22,6 +22,8 @@ _MAX_FOREIGN: Final = 1_000
 """How many routes that are not in the walked tree are remembered."""
 _MAX_ROOTS: Final = 16
 _MAX_WRAPPERS: Final = 64
+_MAX_DEPTH: Final = 8
+"""Mounts in mounts."""
 _ROUTED: Final = frozenset({"route", "endpoint", "path_params", "router", "fastapi"})
 """What routing writes into the scope."""
 _MOUNT_REST: Final = "/{path}"
@@ -181,12 +183,13 @@ def _children(route: object) -> Sequence[object] | None:
     return routes_of(route) if hasattr(route, "routes") else None
 
 
-def _leaves(routes: Sequence[object], prefix: str) -> Iterator[tuple[object, str]]:
-    """Every route that ends a path, with its full template."""
+def _leaves(routes: Sequence[object], prefix: str, depth: int = 0) -> Iterator[tuple[object, str]]:
+    """Every route that ends a path, with its full template; an application mounted in itself ends somewhere."""
     for candidate, shown in _candidates(routes):
         children = _children(shown)
         if children is not None:
-            yield from _leaves(children, prefix + _mount_prefix(shown))
+            if depth < _MAX_DEPTH:
+                yield from _leaves(children, prefix + _mount_prefix(shown), depth + 1)
         elif isinstance(path := getattr(shown, "path_format", None), str):
             yield candidate, prefix + path
 

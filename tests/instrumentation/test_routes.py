@@ -399,3 +399,47 @@ def test_a_request_leaves_no_reference_cycle() -> None:
 
     with running():
         assert asyncio.run(serve()) == 0
+
+
+def test_an_application_mounted_in_itself_has_templates() -> None:
+    """The walk ends, and a request below a few rounds still has its template."""
+    app = Starlette(routes=[Route("/a/{x}", ok)])
+    app.router.routes.append(Mount("/again", app))
+    with running() as world:
+        instrument(app)
+        for path in ("/a/1", "/again/a/1", "/again/again/a/1"):
+            assert ask(app, path) == 200
+        assert routes(world) == {"/a/{x}": 1, "/again/a/{x}": 1, "/again/again/a/{x}": 1}
+
+
+def test_without_fastapis_walk_the_context_on_the_scope_has_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should another FastAPI not list what an include made, what routing left on the scope still says it."""
+    from fastapi import routing
+
+    included = getattr(routing, "_IncludedRouter", None)
+    if included is not None:
+        monkeypatch.delattr(included, "effective_route_contexts")
+    items = APIRouter(prefix="/items")
+    items.add_api_route("/{item}", ok, methods=["GET"])
+    app = FastAPI()
+    app.include_router(items, prefix="/v1")
+    with running() as world:
+        instrument(app)
+        for item in range(3):
+            assert ask(app, f"/v1/items/{item}") == 200
+        assert routes(world) == {"/v1/items/{item}": 3}
+
+
+def test_a_route_that_no_tree_has_is_its_own_template_without_a_prefix() -> None:
+    """A route that an unknown kind of router put on the scope is counted by its template, never by the path."""
+    hidden = Route("/hidden/{x}", ok)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = hidden
+        await PlainTextResponse("ok")(scope, receive, send)
+
+    with running() as world:
+        served = SLOMiddleware(app)
+        for x in range(3):
+            assert ask(served, f"/prefix/hidden/{x}") == 200
+        assert routes(world) == {"/hidden/{x}": 3}
