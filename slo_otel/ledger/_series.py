@@ -85,6 +85,9 @@ class Series:
         last_ns = (ends[last] - 1) * step if last else None
         if first == last:
             return _ZERO, last_ns
+        good, bad = self._columns[0], self._columns[1]
+        if len(self._columns) == 2:
+            return Tally(good[last] - good[first], bad[last] - bad[first]), last_ns
         return Tally(*[column[last] - column[first] for column in self._columns]), last_ns
 
     def slices(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, Tally]]:
