@@ -93,7 +93,7 @@ def _dropped(scene: Scene, one: Expanded, level: Level) -> None:
             scene,
             level.path if level.objective else scene.name_of(one),
             f"default alerts of {level.name} that can never fire are left out: {', '.join(legs)}",
-            "nothing, or write budget_alerts: with factors below 1 / (1 − target)",
+            "leave it, or write budget_alerts: with factors below 1 / (1 − target)",
             "dropped-leg",
         )
 

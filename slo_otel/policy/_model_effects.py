@@ -72,11 +72,12 @@ class About(Section):
     revisions: Many[Revision] = ()
 
 
+_TIME: Final = r"\d{1,2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?"
+_MOMENT: Final = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]{_TIME})?|{_TIME}")
+
+
 def _moment(text: str) -> str:
-    if (
-        not re.fullmatch(r"(?:\d{4}-\d{2}-\d{2})?[T ]?(?:\d{1,2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?", text)
-        or not text
-    ):
+    if _MOMENT.fullmatch(text) is None:
         raise UnitError(f"{text!r} is no point in time", "write 2026-04-23 02:00, or 02:00 with every")
     return text
 

@@ -48,8 +48,10 @@ class _Typed:
         kind = given.get("type")
         if kind is None:
             raise refuse("no-type", "type is missing", f"write type: one of {', '.join(self._types)}")
+        if not isinstance(kind, str):
+            raise refuse("unknown-type", "type is no word", f"write one of {', '.join(self._types)}")
         if kind not in self._types:
-            raise refuse("unknown-type", f"unknown type {kind!r}", nearest(str(kind), self._types))
+            raise refuse("unknown-type", f"unknown type {kind!r}", nearest(kind, self._types))
         return given
 
 

@@ -271,7 +271,7 @@ class _Composer:
         if not isinstance(key, Scalar) or key.text is None:
             self.say(key.start, "a key that is no text", "write a name before the colon", "key")
         elif flow and isinstance(value, Scalar) and value.text is None and not self.has_colon(key):
-            fix = f'put the whole text before and after the comma into quotes: "…, {key.text}"'
+            fix = 'put the whole text, with its comma, into quotes: "one, two"'
             self.say(key.start, "a text with a comma inside {…} is not quoted", fix, "unquoted-comma")
         elif key.text in entries:
             line, _ = self.source.position(entries[key.text].key.start)

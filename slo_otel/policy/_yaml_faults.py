@@ -20,7 +20,8 @@ HIDDEN: Final = "\ue000"
 """Stands in the place of a character that broke the YAML; a text with it is not checked further."""
 _ROUTE: Final = re.compile(r"[^,{}\[\]\n]*/[^,{}\[\]\n]*$")
 _PARTS: Final = re.compile(r"(?:\{[^{},\[\]\n]*\}|[^,{}\[\]\n])*")
-_BARE_GT: Final = re.compile(r">[^\n,}\]]*")
+_BARE_GT: Final = re.compile(r">=?\s*[0-9.]+\s*(?:%|\w{0,3})(?=\s*[\n,}\]#]|\s*$)")
+_PATH: Final = re.compile(r"(?:[A-Z]+ +)?/")
 _BEFORE_GT: Final = re.compile(r"(?:[:\-?,\[{]\s+|[\[{,]|^\s*)$")
 _FIXES: Final = (
     ("mapping values are not allowed", "put a text that contains ': ' into quotes, or check the indentation"),
@@ -75,6 +76,8 @@ def _route(text: str, index: int) -> tuple[int, str] | None:
         return None
     raw = before[0]
     after = raw.rsplit(": ", 1)[-1]
+    if _PATH.match(after.strip()) is None:  # a URL may hold a secret, and is never shown
+        return None
     start = index - len(after.lstrip())
     rest = _PARTS.match(text, index)
     return start, f"{text[start:index]}{rest[0] if rest else ''}".strip()

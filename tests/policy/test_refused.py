@@ -287,3 +287,13 @@ def test_a_gate_item_that_only_looks_checkable_is_refused(item: str) -> None:
 def test_a_policy_without_an_slo_is_refused() -> None:
     """An empty list of SLOs is a mistake at its key."""
     assert only(f"{HEAD}slos: []\n").code == "no-slo"
+
+
+@pytest.mark.parametrize(
+    ("moment", "right"),
+    [("2026-04-23 02:00", True), ("2026-04-23", True), ("02:00", True), ("T", False), ("soon", False)],
+)
+def test_maintenance_has_points_in_time(moment: str, right: bool) -> None:
+    """A date, a time, or both; nothing else."""
+    found = problems(slo(HTTP, f"maintenance: [{{name: m, from: '{moment}', to: 04:00}}]\n"))
+    assert [one.code for one in found] == ([] if right else ["unit"])
