@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from slo_otel import errors
 from slo_otel.instrumentation import Event, activate, classify, close_event, current_event, open_event
+from slo_otel.instrumentation._bounds import Pool
 from slo_otel.plan import OVERFLOW, Kind, Outcome, Overrule
 from tests.instrumentation.events_world import Verdicts, world
 
@@ -194,6 +196,17 @@ def test_both_limits_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
             close(event)
         found = {(cell.key.attributes[0][1], cell.key.reason): cell.count for cell in w.cells()}
         assert found == {("0", OVERFLOW): 1, (OVERFLOW, OVERFLOW): 2}
+
+
+def test_a_limit_holds_under_threads() -> None:
+    """Never more than the limit pass, each text is answered alike from then on, and the rest is `overflow`."""
+    pool = Pool(100)
+    texts = [str(number) for number in range(2000)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: [pool.admit(text) for text in texts], range(8)))
+    passed = {text for each in answers for text in each} - {OVERFLOW}
+    assert 90 <= len(passed) <= 100
+    assert {text for text in texts if pool.admit(text) == text} == passed
 
 
 def test_error_types_are_bounded() -> None:
