@@ -109,14 +109,19 @@ class Requests:
     def answered(self, course: Course) -> None:
         """The last body message left, or a status of 500 and above was held until the application returned."""
         status, target = _status(course.started), self.table.find(course.scope)
-        frame = course.frame
-        plain = self.plain and not course.left and not course.first and frame[HOLDER] is self and not frame[OUTER]
+        plain = self._is_plain(course)
         if plain and _recorded(course, target, status):
             return
         outcome = Outcome.CANCELLED if course.left else classify(status)[0]
         event = self._close(course, target, outcome, status)
         if plain:
             self._bind(target, event, outcome)
+
+    def _is_plain(self, course: Course) -> bool:
+        """Whether a status and a duration are all there is: nobody asked for the event or wants its first byte."""
+        frame = course.frame
+        alone = self.plain and frame[HOLDER] is self and not frame[OUTER]
+        return alone and not course.left and not (course.first and _is_event_stream(course.started))
 
     @_harmless
     def returned(self, course: Course) -> None:
