@@ -80,6 +80,8 @@ def test_a_group_of_the_quarantined_future_is_forgotten() -> None:
     early = Counts(BY_REGION, ("region",), T0, T0 + 5 * STEP)
     assert set(ledger.answer((early,)).counts[early]) == {EU}
     writer.gauges = ()
+    ledger.append(writer.snapshot(T0 + 10 * STEP, 2))
+    assert ledger.answer((early,)).counts[early] == {}
     writer.good(2)
     ledger.append(writer.snapshot(T0 + 10 * STEP, 2))
     assert set(ledger.answer((early,)).counts[early]) == {(("region", "unset"),)}
