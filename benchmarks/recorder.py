@@ -146,7 +146,7 @@ def opentelemetry() -> Callable[[], None]:
     """`Histogram.record` of the OpenTelemetry SDK with four attributes and one reader."""
     meter = MeterProvider([InMemoryMetricReader()]).get_meter("bench")
     histogram = meter.create_histogram("http.server.request.duration", unit="s")
-    attributes = {
+    attributes: dict[str, str | int] = {
         "http.request.method": "GET",
         "http.route": "/r/0",
         "http.response.status_code": 200,
