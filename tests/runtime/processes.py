@@ -44,6 +44,14 @@ app = Starlette(routes=[Route("/pay", pay)])
 slo_otel.configure("slo.yaml").instrument(app)
 """
 
+_WATCHDOG = """\
+import faulthandler, os, signal
+faulthandler.register(signal.SIGALRM, chain=True)
+signal.alarm(30)
+os.register_at_fork(after_in_child=lambda: signal.alarm(30))
+"""
+"""A process that hangs says where and ends, and so does each of its children."""
+
 _RUNNING = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
 
 
@@ -62,7 +70,7 @@ def environment(receiver: Receiver, **more: str) -> Mapping[str, str]:
 def run(script: str, folder: Path, receiver: Receiver, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a script beside the policy to its end."""
     (folder / "slo.yaml").write_text(POLICY)
-    (folder / "script.py").write_text(script)
+    (folder / "script.py").write_text(_WATCHDOG + script)
     return subprocess.run(
         [sys.executable, "-W", "error", "script.py"],
         cwd=folder,

@@ -218,9 +218,9 @@ def test_a_fork_during_an_export_does_not_deadlock(tmp_path: Path, receiver: Rec
             threading.Event().wait(0.01)
         receiver.answer = Answer.ACCEPT
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     done = run(HANG, tmp_path, receiver)
-    watcher.join()
+    watcher.join(10)
     assert done.stdout == "0\n", done.stderr
     assert _good(receiver, "paid") == 2
