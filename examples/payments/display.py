@@ -27,7 +27,7 @@ def drawn(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     for column in columns:
         table.add_column(column)
     for *cells, last in rows:
-        style = _STYLES.get(last.split()[0], "") if last else ""
+        style = "yellow" if "below" in last else _STYLES.get(last.split()[0], "") if last else ""
         table.add_row(*cells, f"[{style}]{last}[/]" if style else last)
     return table
 

@@ -46,6 +46,14 @@ class Status(BaseModel):
     sli: float | None
     budget: Budget | None
     burns: list[Burn]
+    notes: list[str]
+
+    @property
+    def said(self) -> str:
+        """The state as the table says it; a young SLO that misses its objective is not called plainly ok."""
+        below = any(note.startswith("below objective") for note in self.notes)
+        doubts = ["warming up"] * self.warming_up + ["below objective"] * below
+        return f"{self.state} ({', '.join(doubts)})" if doubts else self.state
 
 
 class Statuses(BaseModel):
@@ -76,7 +84,7 @@ def levels(answer: Statuses) -> list[Level]:
             status.sli,
             status.budget.remaining if status.budget else None,
             {round(burn.window): burn.rate for burn in status.burns},
-            f"{status.state} (warming up)" if status.warming_up else status.state,
+            status.said,
         )
         for status in answer.statuses
     ]
