@@ -7,9 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 import slo_otel
 from slo_otel import instrumentation, names
+from slo_otel.plan import Outcome
 from slo_otel.receive import Receiver
 from slo_otel.testing import InMemoryExporter, ManualClock, Watch, advance, assert_slo, watch
 from slo_otel.units import SECOND_NS
@@ -196,9 +201,28 @@ def test_the_clock_moves_only_forward_except_on_the_wall() -> None:
     clock.advance(2.5)
     clock.step_wall(-100)
     assert clock.read() == (902_500_000_000, 2_500_000_000)
-    assert clock.perf() == 2.5
+    assert clock.perf() - ManualClock().perf() == 2.5
     with pytest.raises(ValueError, match="step_wall"):
         clock.advance(-1)
+
+
+def test_the_clock_times_whole_nanoseconds_from_its_first_moment() -> None:
+    """A duration on a limit is on it whenever it begins, and no reading is 0.0, which timers take for never."""
+    clock = ManualClock()
+    assert clock.perf() > 0
+    for _ in range(1_000):
+        began = clock.perf()
+        clock.advance(0.3)
+        assert clock.perf() - began == 0.3
+
+
+def test_an_answer_at_the_first_moment_of_the_clock_is_an_answer(slo: Watch, policy: Path) -> None:
+    """A 503 from a service under a clock that nobody moved is a 503, not an answer that broke off."""
+    app = Starlette(routes=[Route("/checkout", lambda _: Response(status_code=503))])
+    slo.configure(policy).instrument(app)
+    TestClient(app).get("/checkout")
+    (seen,) = slo.events
+    assert (seen.key.status, seen.key.outcome, seen.key.error_type) == (503, Outcome.ERROR, None)
 
 
 def test_the_sink_shows_what_would_be_exported(policy: Path) -> None:

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from slo_otel.clock import Reading
 from slo_otel.units import SECOND_NS
+
+_BEGIN_NS: Final = SECOND_NS
+"""What `perf` begins with: for those who time, 0.0 is a moment that never was."""
+
+
+class _Moment(float):
+    """A reading of `perf`. Differences are whole nanoseconds: `advance(0.3)` lasts 0.3 s whenever it begins."""
+
+    __slots__ = ()
+
+    def __sub__(self, earlier: float, /) -> float:
+        return round(super().__sub__(earlier), 9)
 
 
 class ManualClock:
@@ -37,4 +50,4 @@ class ManualClock:
         self._wall_ns += round(seconds * SECOND_NS)
 
     def _seconds(self) -> float:
-        return self._mono_ns / SECOND_NS
+        return _Moment((_BEGIN_NS + self._mono_ns) / SECOND_NS)
