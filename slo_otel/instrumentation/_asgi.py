@@ -23,7 +23,7 @@ from slo_otel.instrumentation._asgi_types import (
 )
 from slo_otel.instrumentation._asgi_validation import observe
 from slo_otel.instrumentation._asgi_websocket import connection
-from slo_otel.instrumentation._context import GONE, HOLDER, OUTER, enter, here
+from slo_otel.instrumentation._context import ANSWERED, GONE, HOLDER, OUTER, TOKEN, enter, here
 from slo_otel.instrumentation._lifespan import Flush, watch
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class SLOMiddleware:
             ended = requests.perf()
             status = started["status"]
             if status >= FAILED:
+                frame[TOKEN] = ANSWERED
                 return
             if not first and not left and requests.plain and frame[HOLDER] is requests and not frame[OUTER]:
                 try:

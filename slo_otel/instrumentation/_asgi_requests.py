@@ -157,12 +157,12 @@ class Requests:
         _describe(event, target)
         self._fill(event, course, outcome, status, error_type)
         ended = course.left or course.ended or self.perf()
-        first = course.first or course.ended
+        first = _first_byte(course)
         close_event(event, outcome, ended - course.began, first - course.began if first else None)
         return event
 
     def _fill(self, event: Event, course: Course, outcome: Outcome, status: int, error_type: str | None) -> None:
-        event.status = status
+        event.status = None if course.left and not _first_byte(course) else status
         event.event_stream = bool(course.first) and _is_event_stream(course.started)
         event.error_type = error_type
         if course.left:
@@ -240,6 +240,12 @@ def _status(started: Message | None) -> int:
     """The status of the answer; one that HTTP does not have is the server's failure."""
     status = FAILED if started is None else int(started["status"])
     return status if status in _STATUSES else FAILED
+
+
+def _first_byte(course: Course) -> float:
+    """When the client got the first byte; 0.0 where it had none, or had gone before: then it knows no status."""
+    first = course.first or course.ended
+    return 0.0 if course.left and first > course.left else first
 
 
 def _is_event_stream(started: Message | None) -> bool:

@@ -3,7 +3,8 @@
 A **frame** stands for an open event before there is an `Event` object. It is a small list, because a list is the
 cheapest thing that is mutable and has an identity:
 
-    frame[TOKEN]   the token of the frame's own `set`, or None when every context that copied it may reach it
+    frame[TOKEN]   the token of the frame's own `set`, None when every context that copied it may reach it, or
+                   ANSWERED when none may any more
     frame[HOLDER]  a marker that can make the event (a call site, a middleware's opener), or the `Event` once made
     frame[OUTER]   the frame around it; absent for a plain tracked call that has none
     frame[SCOPE]   whatever the opener needs to make the event: the ASGI scope
@@ -18,6 +19,8 @@ Invariants:
 * Tracked calls keep their token: `reset` accepts it in the context that set it and nowhere else, which tells a
   child task or thread (whose context is a copy) from the call itself. A request's frame has no token, since the
   framework runs sync handlers in worker threads and handlers below `BaseHTTPMiddleware` in child tasks.
+* A request whose answer is complete but held open for the exception that may follow is around nobody: a server
+  starts the next request of a pipeline inside the `send` that ended this one, in a copy of its context.
 
 How an adapter uses it (no allocation but the list):
 
@@ -47,6 +50,8 @@ OUTER: Final = 2
 SCOPE: Final = 3
 GONE: Final = 4
 
+ANSWERED: Final = object()
+"""In place of a request's token: what comes now is no part of it."""
 NOTHING: Final[Frame] = []
 """The frame of a context in which nothing is open. Never changed."""
 
@@ -125,8 +130,8 @@ def client_gone(frame: Frame) -> bool:
 
 def _reachable(frame: Frame, token: object) -> bool:
     """Whether this context is the one that opened the frame, or the frame is open to every copy of it."""
-    if token is None:
-        return True
+    if token is None or token is ANSWERED:
+        return token is None
     held = _current.get()
     try:
         _current.reset(cast("Token[Frame]", token))

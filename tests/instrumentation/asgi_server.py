@@ -26,17 +26,17 @@ def until(condition: Callable[[], bool]) -> None:
 class Served:
     """A running server."""
 
-    def __init__(self, app: ASGIApp, http: str) -> None:
+    def __init__(self, app: ASGIApp, http: str, ws: str, grace: int) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
             http=http,
-            ws="none",
+            ws=ws,
             loop="asyncio",
             lifespan="on",
             log_level="critical",
-            timeout_graceful_shutdown=0,
+            timeout_graceful_shutdown=grace,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
@@ -62,9 +62,13 @@ class Served:
         with self.ask(path, method, body) as client:
             return read_all(client)
 
-    def stop(self) -> None:
-        """What SIGTERM does: cancel what runs, then the lifespan's shutdown."""
+    def terminate(self) -> None:
+        """What SIGTERM does, without waiting: the grace, cancel what still runs, the lifespan's end."""
         self._server.should_exit = True
+
+    def stop(self) -> None:
+        """Terminate and wait for the end."""
+        self.terminate()
         self._thread.join(DEADLINE_SECONDS)
         assert not self._thread.is_alive()
 
@@ -78,9 +82,9 @@ def read_all(client: socket.socket) -> bytes:
 
 
 @contextmanager
-def served(app: ASGIApp, http: str = "httptools") -> Iterator[Served]:
-    """Serve `app` for the block."""
-    server = Served(app, http)
+def served(app: ASGIApp, http: str = "httptools", *, ws: str = "none", grace: int = 0) -> Iterator[Served]:
+    """Serve `app` for the block; `grace` is how many seconds a request may go on after the end was asked for."""
+    server = Served(app, http, ws, grace)
     try:
         yield server
     finally:

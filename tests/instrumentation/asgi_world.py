@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -74,14 +74,14 @@ def make_plan(*, websocket: bool = False) -> Plan:
 class World:
     """One runtime while a test runs."""
 
-    def __init__(self, plan: Plan, *, tapped: bool) -> None:
+    def __init__(self, plan: Plan, *, tapped: bool, perf: Callable[[], float]) -> None:
         self.taps: list[tuple[CellKey, float | None]] = []
         self.flushed: list[float] = []
         self.recorder = Recorder(plan, clock=SystemClock(), writer="w", resource={})
         self.active = Active(
             plan=plan,
             recorder=self.recorder,
-            perf=time.perf_counter,
+            perf=perf,
             wall_ns=time.time_ns,
             statuses=lambda: None,
             flush=self.flush,
@@ -132,9 +132,11 @@ class World:
 
 
 @contextmanager
-def running(plan: Plan | None = None, *, tapped: bool = False) -> Iterator[World]:
-    """An active runtime for the block."""
-    world = World(plan or make_plan(), tapped=tapped)
+def running(
+    plan: Plan | None = None, *, tapped: bool = False, perf: Callable[[], float] = time.perf_counter
+) -> Iterator[World]:
+    """An active runtime for the block; `perf` times its events."""
+    world = World(plan or make_plan(), tapped=tapped, perf=perf)
     activate(world.active)
     try:
         yield world

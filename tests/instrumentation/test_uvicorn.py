@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from slo_otel.instrumentation import instrument
+from slo_otel.instrumentation import current_event, instrument, track
 from slo_otel.plan import Outcome
 from tests.instrumentation.asgi_apps import MAKERS, App
 from tests.instrumentation.asgi_server import read_all, served, until
 from tests.instrumentation.asgi_world import World, running
+from tests.instrumentation.events_world import compiled
 
 
 @pytest.fixture(params=sorted(MAKERS))
@@ -193,3 +195,173 @@ def test_a_background_failure_over_a_connection_leaves_a_good_answer(
         assert server.fetch("/background").endswith(b"ok")
         until(lambda: world.limit("after_body_errors") == 1)
         assert world.verdict() == "good"
+
+
+def test_the_next_request_of_a_connection_is_not_inside_a_held_one(make: Callable[..., App], http: str) -> None:
+    """uvicorn starts a pipelined request in the context of the one before, whose 503 is open for its background."""
+    release = threading.Event()
+
+    async def wait() -> None:
+        await asyncio.to_thread(release.wait, 10)
+
+    async def unavailable(request: Request) -> Response:
+        current_event().set(reason="overloaded", tenant="first")
+        return PlainTextResponse("no", 503, background=BackgroundTask(wait))
+
+    app = make()
+    app.router.routes.append(Route("/unavailable", unavailable))
+    plan = compiled(
+        "{version: slo/v1, service: shop, categories: {everything: http}, attributes: {tenant_id: tenant}, "
+        "slos: [{name: availability, sli: {success: everything}, objective: 99%, keep: tenant}]}"
+    )
+    with running(plan) as world, served(instrument(app), http) as server, server.connect() as client:
+        first = b"GET /unavailable HTTP/1.1\r\nhost: shop\r\n\r\n"
+        last = b"GET /ok/1 HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n"
+        client.sendall(first + last)
+        assert read_all(client).count(b"HTTP/1.1") == 2
+        until(lambda: total(world) == 1)
+        (answered,) = world.cells()
+        release.set()
+        until(lambda: total(world) == 2)
+        (held,) = [cell for cell in world.cells() if cell.key != answered.key]
+    assert (answered.key.names, answered.key.status, answered.key.reason) == (("everything",), 200, None)
+    assert answered.key.attributes == ()
+    assert (held.key.status, held.key.reason, held.key.attributes) == (503, "overloaded", (("tenant", "first"),))
+
+
+def test_what_is_said_of_one_request_stays_with_it_on_a_kept_connection(
+    make: Callable[..., App], http: str, world: World
+) -> None:
+    """One request after the other on a connection: the second has nothing of the first one's words."""
+
+    async def speaks(request: Request) -> Response:
+        if request.url.query:
+            current_event().bad("said")
+        return PlainTextResponse("ok")
+
+    app = make()
+    app.router.routes.append(Route("/speaks", speaks))
+    with served(instrument(app), http) as server, server.connect() as client:
+        for target in ("/speaks?1", "/speaks", "/speaks?1", "/speaks"):
+            client.sendall(f"GET {target} HTTP/1.1\r\nhost: shop\r\n\r\n".encode())
+            answer = b""
+            while not answer.endswith(b"ok"):
+                answer += client.recv(65536)
+        until(lambda: total(world) == 4)
+    assert {(cell.key.reason, str(cell.key.overrule)): cell.count for cell in world.cells()} == {
+        ("said", "bad"): 2,
+        (None, "None"): 2,
+    }
+
+
+def test_a_client_that_leaves_before_the_first_byte_knows_no_status(
+    make: Callable[..., App], http: str, world: World
+) -> None:
+    """The start of the answer left, no byte of it: cancelled without a status, which is excluded while quick."""
+
+    async def silent(request: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            await asyncio.sleep(60)
+            yield b"never"
+
+        return StreamingResponse(chunks(), media_type="text/event-stream")
+
+    app = make()
+    app.router.routes.append(Route("/silent", silent))
+    with served(instrument(app), http) as server:
+        client = server.ask("/silent")
+        assert client.recv(1)
+        leave(client)
+        until(lambda: total(world) == 1)
+        assert (world.key().status, world.key().outcome) == (None, Outcome.CANCELLED)
+        assert world.verdict("latency") == "excluded"
+
+
+@track("chat", operation="answer")
+async def tokens() -> AsyncIterator[bytes]:
+    """A tracked generator that a response streams."""
+    while True:
+        yield b"token "
+        await asyncio.sleep(0.005)
+
+
+def test_a_tracked_generator_ends_with_the_client_that_leaves(
+    make: Callable[..., App], http: str, world: World
+) -> None:
+    """The request and the generator below it are both the client's cancellation, each counted once."""
+
+    async def chat(request: Request) -> Response:
+        return StreamingResponse(tokens())
+
+    def cells() -> dict[tuple[str, str], tuple[int, bool]]:
+        found = world.recorder.snapshot(0, 0).cells
+        return {(cell.key.kind, cell.key.outcome): (cell.count, cell.key.by_server) for cell in found if cell.count}
+
+    app = make()
+    app.router.routes.append(Route("/talk", chat))
+    with served(instrument(app), http) as server:
+        client = server.ask("/talk")
+        assert client.recv(1)
+        leave(client)
+        until(lambda: len(cells()) == 2)
+    assert cells() == {("http", "cancelled"): (1, False), ("operation", "cancelled"): (1, False)}
+
+
+@pytest.mark.parametrize(("media_type", "verdict"), [("text/event-stream", "good"), ("text/plain", "bad")])
+def test_an_event_stream_is_judged_by_its_first_byte_and_a_plain_one_by_its_last(
+    make: Callable[..., App], media_type: str, verdict: str
+) -> None:
+    """With a threshold between both times `text/event-stream` is good and the same chunks as text are slow."""
+    plan = compiled(
+        "{version: slo/v1, service: shop, slos: [{name: latency, sli: {latency: http}, objective: p95 < 150ms}]}"
+    )
+    now = 1.0
+
+    async def slow(request: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            nonlocal now
+            now += 0.1
+            yield b"data: 1\n\n"
+            now += 0.1
+            yield b"data: 2\n\n"
+
+        return StreamingResponse(chunks(), media_type=media_type)
+
+    app = make()
+    app.router.routes.append(Route("/slow", slow))
+    with running(plan, perf=lambda: now) as world, served(instrument(app)) as server:
+        assert b"data: 2" in server.fetch("/slow")
+        until(lambda: total(world) == 1)
+        assert world.verdict("latency") == verdict
+
+
+def test_a_graceful_shutdown_lets_what_ends_in_time_be_good(make: Callable[..., App], world: World) -> None:
+    """Of two requests under way at SIGTERM one ends within the grace and is good, the other is cancelled."""
+    entered = threading.Semaphore(0)
+    finish = threading.Event()
+
+    async def ends(request: Request) -> Response:
+        entered.release()
+        await asyncio.to_thread(finish.wait, 10)
+        return PlainTextResponse("in time")
+
+    async def stays(request: Request) -> Response:
+        entered.release()
+        await asyncio.sleep(60)
+        return PlainTextResponse("never")
+
+    app = make()
+    app.router.routes[:0] = [Route("/ends", ends), Route("/stays", stays)]
+    with served(instrument(app), grace=1) as server:
+        clients = [server.ask("/ends"), server.ask("/stays")]
+        assert [entered.acquire(timeout=10) for _ in clients] == [True, True]
+        server.terminate()
+        finish.set()
+        assert read_all(clients[0]).endswith(b"in time")
+    for client in clients:
+        client.close()
+    found = {cell.key.route: (cell.key.outcome, cell.key.by_server, cell.key.reason) for cell in world.cells()}
+    assert found == {
+        "/ends": (Outcome.SUCCESS, False, None),
+        "/stays": (Outcome.CANCELLED, True, "server_cancelled"),
+    }
