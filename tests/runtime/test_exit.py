@@ -200,6 +200,8 @@ child = os.fork()
 if not child:
     with slo_otel.track("pay"):
         pass
+    while not os.path.exists("accepting"):
+        threading.Event().wait(0.01)
     os._exit(0 if handle.flush(10) else 1)
 open("forked", "w").close()
 print(os.waitpid(child, 0)[1])
@@ -216,7 +218,8 @@ def test_a_fork_during_an_export_does_not_deadlock(tmp_path: Path, receiver: Rec
         (tmp_path / "arrived").touch()
         while not (tmp_path / "forked").exists():
             threading.Event().wait(0.01)
-        receiver.answer = Answer.ACCEPT
+        receiver.answer = Answer.ACCEPT  # what hung until now is refused: the child must not be among it
+        (tmp_path / "accepting").touch()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
