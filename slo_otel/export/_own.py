@@ -65,6 +65,12 @@ def own_metrics(own: Own, born_ns: int, time_ns: int) -> tuple[Metric, ...]:
     return (
         number(names.SDK_SERIES, "Series in the recorder.", "{series}", limits.series, monotonic=False),
         number(names.SDK_OVERFLOW, "Events past the series limit.", "{event}", limits.overflowed_events),
+        number(
+            names.SDK_OVERFLOW_VALUES, "Attribute values past their limit.", "{value}", limits.overflowed_values
+        ),
+        number(names.SDK_LATE_CHANGES, "Changes to closed events.", "{change}", limits.late_changes),
+        number(names.SDK_AFTER_BODY, "Exceptions after the answer.", "{exception}", limits.after_body_errors),
+        number(names.SDK_DETACHED, "Look-ups of an event where none was open.", "{event}", limits.detached_events),
         number(names.SDK_DROPPED, "Journal lines that did not fit.", "{event}", limits.dropped_marks),
         number(names.SDK_FAULTS, "Faults of the SDK that it kept from the service.", "{fault}", own.faults),
         number(names.SDK_CPU_TIME, "CPU time of the SDK's threads.", "s", own.cpu_ns / 1e9),

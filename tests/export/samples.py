@@ -42,8 +42,8 @@ Attributes = tuple[tuple[str, str], ...]
 BORN = 1_000 * SECOND_NS
 BOUNDS = tuple(sorted({0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.2, 0.25, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0}))
 PATIENCE = 5.0
-LIMITS = Limits(series=2, overflowed_events=3, overflowed_values=0, dropped_marks=4, late_changes=0,
-                after_body_errors=0, detached_events=0)  # fmt: skip
+LIMITS = Limits(series=2, overflowed_events=3, overflowed_values=5, dropped_marks=4, late_changes=6,
+                after_body_errors=8, detached_events=9)  # fmt: skip
 
 
 def indicator(

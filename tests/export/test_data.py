@@ -19,6 +19,19 @@ from tests.export.samples import BORN, LIMITS, PLAN, bars, cell, numbers, reques
 RESOURCE = Resource({"service.name": "shop"})
 
 
+OWN_NUMBERS = (
+    names.SDK_SERIES,
+    names.SDK_OVERFLOW,
+    names.SDK_OVERFLOW_VALUES,
+    names.SDK_LATE_CHANGES,
+    names.SDK_AFTER_BODY,
+    names.SDK_DETACHED,
+    names.SDK_DROPPED,
+    names.SDK_FAULTS,
+    names.SDK_CPU_TIME,
+)
+
+
 def _outgoing(own: Own | None = None) -> Outgoing:
     return Outgoing(snapshot(cell(request(200), [0.1])), None, own or Own(LIMITS, 7, 1_500_000_000))
 
@@ -67,15 +80,13 @@ def test_the_sdk_encodes_what_we_build() -> None:
 
 
 def test_the_sdk_says_what_it_costs_and_what_it_dropped() -> None:
-    """Series, overflow, drops, faults and CPU are counters of their own."""
+    """Whatever the SDK promises to count has a metric: series, overflow, late changes, drops, faults, CPU."""
     watch = Stopwatch()
     watch.note(0.3, None)
     watch.note(5.0, "timeout")
     own = Own(LIMITS, 7, 1_500_000_000, watch.read())
     found = {metric.name: metric for metric in Translation(PLAN, BORN).metrics(_outgoing(own))}
-    assert [numbers(found[name])[()] for name in
-            (names.SDK_SERIES, names.SDK_OVERFLOW, names.SDK_DROPPED, names.SDK_FAULTS, names.SDK_CPU_TIME)
-            ] == [2, 3, 4, 7, 1.5]  # fmt: skip
+    assert [numbers(found[name])[()] for name in OWN_NUMBERS] == [2, 3, 5, 6, 8, 9, 4, 7, 1.5]
     times = bars(found[names.SDK_EXPORT_DURATION])
     assert [(times[key].count, times[key].sum) for key in ((), (("error.type", "timeout"),))] == [
         (1, 0.3),
@@ -86,9 +97,7 @@ def test_the_sdk_says_what_it_costs_and_what_it_dropped() -> None:
 def test_a_metric_without_points_is_not_sent() -> None:
     """An SDK whose exports have no times yet sends no empty histogram."""
     empty = Translation(replace(PLAN, slos=()), BORN).metrics(_outgoing(Own(LIMITS, 0, 0, ExportTimes())))
-    assert {metric.name for metric in empty} == {
-        names.SDK_SERIES, names.SDK_OVERFLOW, names.SDK_DROPPED, names.SDK_FAULTS, names.SDK_CPU_TIME
-    }  # fmt: skip
+    assert [metric.name for metric in empty] == list(OWN_NUMBERS)
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)), min_size=1, max_size=10))
