@@ -6,7 +6,6 @@ re-raising the signal that stopped it.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,6 +41,8 @@ async def in_thread(flush: Flush, timeout: float) -> None:  # noqa: ASYNC109 - i
     A thread of its own: the loop's executor may be full of the application's calls. Under another event loop
     than asyncio's it runs in place, bounded by its own timeout.
     """
+    import asyncio  # 15 ms of `import slo_otel` that services without an event loop need not pay
+
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
