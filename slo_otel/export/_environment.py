@@ -40,6 +40,11 @@ def _supported(chosen: list[str]) -> bool:
             f"the OTLP protocol is {protocol!r}; slo_otel sends http/protobuf. "
             "Set OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf, or give configure() an exporter"
         )
+    if not endpoint().lower().startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"the OTLP endpoint is {endpoint()!r}; write a URL, for example http://localhost:4318 "
+            "(OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT)"
+        )
     return True
 
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 
 from slo_otel import instrumentation
 from slo_otel.clock import Clock, SystemClock
-from slo_otel.errors import logger, reset_faults
+from slo_otel.errors import ConfigurationError, logger, reset_faults
 from slo_otel.evaluation import StatusSet
 from slo_otel.export import Exports, InlineLane, Source, ThreadLane, Translation, interval_ns, wanted
 from slo_otel.ledger import Ledger, MemoryLedger
@@ -32,6 +32,18 @@ class Given:
     ledger: Ledger | None = None
     exporter: MetricExporter | None = None
     clock: Clock | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigurationError` for what cannot work, from callers whose types nobody may have checked."""
+        if not isinstance(self.resource, Resource | Mapping | None):
+            raise ConfigurationError(
+                "resource= takes attributes or an OpenTelemetry Resource, "
+                f'as in resource={{"service.version": "1.4"}}; got {self.resource!r}'
+            )
+        if not isinstance(self.exporter, MetricExporter | None):
+            raise ConfigurationError(
+                f"exporter= takes a MetricExporter, as in exporter=OTLPMetricExporter(); got {self.exporter!r}"
+            )
 
 
 class Runtime:

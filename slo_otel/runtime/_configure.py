@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slo_otel.errors import ConfigurationError, flag
@@ -95,12 +96,23 @@ def renew_lock() -> None:
 
 
 def _plan(policy: str | PathLike[str] | None) -> Plan:
-    path = policy or os.environ.get("SLO_OTEL_POLICY")
-    if not path:
-        raise ConfigurationError("no policy: give configure() the path of the file, or set SLO_OTEL_POLICY")
+    path = _path(policy or os.environ.get("SLO_OTEL_POLICY"))
     from slo_otel import policy as language
 
     try:
         return language.compile(language.load(path))
     except OSError as fault:
-        raise ConfigurationError(f"cannot read the policy {os.fspath(path)!r}: {fault.strerror}") from fault
+        place = "" if Path(path).is_absolute() else f" (from {Path.cwd()})"
+        raise ConfigurationError(f"cannot read the policy {path!r}{place}: {fault.strerror}") from fault
+
+
+def _path(given: object) -> str:
+    """The path of the policy, from callers whose types nobody may have checked."""
+    if not given:
+        raise ConfigurationError("no policy: give configure() the path of the file, or set SLO_OTEL_POLICY")
+    path = os.fspath(given) if isinstance(given, str | PathLike) else None
+    if not isinstance(path, str):
+        raise ConfigurationError(f"configure() takes the path of the policy file, not a {type(given).__name__}")
+    if "\n" in path or "\0" in path:
+        raise ConfigurationError("configure() takes the path of the policy file, not its text")
+    return path

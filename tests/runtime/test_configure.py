@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.resources import Resource
@@ -90,6 +92,39 @@ def test_a_broken_policy_raises_every_mistake(tmp_path: Path) -> None:
         configure(path)
     assert len(failure.value.problems) >= 2
     assert instrumentation.active() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (42, "the path of the policy file, not a int"),
+        (b"slo.yaml", "the path of the policy file, not a bytes"),
+        ({"version": "slo/v1"}, "the path of the policy file, not a dict"),
+        (POLICY, "the path of the policy file, not its text"),
+        ("a\0b", "the path of the policy file, not its text"),
+        ("nowhere.yaml", "from {here}"),
+        (".", "Is a directory"),
+    ],
+)
+def test_what_is_no_policy_file_is_refused_with_what_to_give(given: str, said: str) -> None:
+    """A wrong type, the text instead of the path, and a relative path from another directory all say so."""
+    with pytest.raises(ConfigurationError, match=re.escape(said.format(here=Path.cwd()))):
+        configure(given)
+
+
+@pytest.mark.parametrize("wrong", [{"resource": "shop"}, {"exporter": "otlp"}, {"exporter": InMemoryExporter}])
+def test_a_resource_or_exporter_of_the_wrong_type_is_refused(wrong: dict[str, Any]) -> None:
+    """Before anything runs, not as a log line a minute later."""
+    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))}= takes"):
+        start(PLAN, clock=ManualClock(), **wrong)
+    assert not _running()
+
+
+def test_an_endpoint_without_its_scheme_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`localhost:4318`, as gRPC writes it, could never be sent to over HTTP."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")
+    with pytest.raises(ConfigurationError, match="http://localhost:4318"):
+        start(PLAN)
 
 
 def test_disabled_reads_nothing_and_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
