@@ -108,7 +108,7 @@ def parse_duration(text: str) -> int:
 def _duration_fix(text: str) -> str:
     bare = text.strip()
     if re.fullmatch(_NUMBER, bare):
-        return f"add a unit: {bare}s, {bare}m, {bare}h or {bare}d"
+        return f"add a unit: {bare}ms, {bare}s, {bare}m, {bare}h or {bare}d"
     return "write a number and one of ms, s, m, h, d, for example 250ms, 10m or 30d"
 
 
@@ -116,10 +116,16 @@ def parse_percent(text: str) -> Fraction:
     """`99.95%` as the exact ratio 1999/2000. Raises `UnitError` without the percent sign."""
     found = _PERCENT.fullmatch(text)
     if found is None:
-        bare = text.strip()
-        fix = f"{bare}%" if re.fullmatch(_NUMBER, bare) else "write a percentage, for example 99.5%"
-        raise UnitError(f"{text!r} is not a percentage", fix)
+        raise UnitError(f"{text!r} is not a percentage", _percent_fix(text.strip()))
     return Fraction(found[1]) / 100
+
+
+def _percent_fix(bare: str) -> str:
+    """A number below 1 is likelier the ratio itself: 0.999 is meant to be 99.9%."""
+    if not re.fullmatch(_NUMBER, bare):
+        return "write a percentage, for example 99.5%"
+    number = Fraction(bare)
+    return f"{format_percent(number)}, or {bare}%" if 0 < number < 1 else f"{bare}%"
 
 
 def parse_quantity(text: str) -> Quantity:

@@ -78,7 +78,7 @@ def test_durations(text: str, length: int) -> None:
 @pytest.mark.parametrize(
     ("text", "fix"),
     [
-        ("10", "10s, 10m, 10h or 10d"),
+        ("10", "10ms, 10s, 10m, 10h or 10d"),
         ("10 minutes", "one of ms, s, m, h, d"),
         ("-5m", "one of ms, s, m, h, d"),
         ("1e3s", "one of ms, s, m, h, d"),
@@ -96,10 +96,11 @@ def test_no_durations(text: str, fix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fix"), [("99.5", "99.5%"), ("0.995", "0.995%"), ("99,5%", "99.5%"), ("", "99.5%")]
+    ("text", "fix"),
+    [("99.5", "99.5%"), ("0.995", "99.5%, or 0.995%"), ("1", "1%"), ("99,5%", "99.5%"), ("", "99.5%")],
 )
 def test_no_percentages(text: str, fix: str) -> None:
-    """A number without its sign is refused; a bare one gets the sign as the fix."""
+    """A number without its sign is refused; a bare one gets the sign, one below 1 is likelier the ratio."""
     with pytest.raises(UnitError) as raised:
         parse_percent(text)
     assert fix in raised.value.fix

@@ -31,7 +31,12 @@ def parse_match(text: str) -> Match:
 def _term(scanner: Scanner) -> Term:
     if scanner.starts(_PATH) or scanner.starts(_METHOD):
         return _route(scanner)
+    start = scanner.at
     name = scanner.name("'http', a route such as 'POST /orders/{id}', or a name")
+    if name in _METHODS:
+        scanner.fail(
+            f"the method {name!r} without its path", f"write {name} and a path that begins with '/'", start
+        )
     return HttpTerm() if name == "http" else NameTerm(name)
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from slo_otel.errors import Problem
 from slo_otel.policy._lint_budget import warn_of_budgets
 from slo_otel.policy._lint_file import note_file, warn_of_file
+from slo_otel.policy._lint_matches import warn_of_matches
 from slo_otel.policy._lint_slos import warn_of_slos
 from slo_otel.policy._read import Reading
 from slo_otel.policy._scene import Scene
@@ -21,6 +22,7 @@ def remarks(reading: Reading, today: date) -> tuple[Problem, ...]:
     if reading.document is None or reading.policy is None:
         return ()
     scene = Scene(reading.document, reading.policy)
+    warn_of_matches(scene)
     warn_of_budgets(scene)
     warn_of_slos(scene)
     warn_of_file(scene, today)

@@ -138,6 +138,8 @@ def _missing(document: Document, location: tuple[str | int, ...]) -> Problem | N
 
 def _plain(kind: str, given: object, context: Mapping[str, object]) -> tuple[str, str]:
     """pydantic's own errors, of which few can happen: everything else is refused by the model's words."""
+    if given is None:
+        return "nothing is written here", "write a value, or remove the key"
     found = "a mapping" if isinstance(given, dict) else "a list" if isinstance(given, list) else "this"
     if kind == "literal_error":
         legal = re.findall(r"'([^']*)'", str(context.get("expected", "")))

@@ -115,6 +115,8 @@ MISTAKES: list[Mistake] = [
     (parse_match, "", 0, "a name has"),
     (parse_match, "psot /a", 0, "'POST'"),
     (parse_match, "post /a", 0, "'POST'"),
+    (parse_match, "POST checkout", 0, "begins with '/'"),
+    (parse_match, "/a | GET|POST /b", 5, "begins with '/'"),
     (parse_match, "BREW /a", 0, "GET"),
     (parse_match, "GET /a//b", 7, "one '/'"),
     (parse_match, "GET /a/**/b", 7, "end the path with '**'"),

@@ -95,6 +95,11 @@ WARNED = [
         "sli: {promql: {bad: 'x[$w]', total: 'y[$w]'}}\nobjective: 99%\nmin_events: 100",
         "sli: {promql: {bad: 'x[$w]', total: 'y[$w]'}}\nobjective: 99%\nwindow: 15d\nmin_events: 100",
     ),
+    ("foreign-route", "sli: {errors: 'GET /users/:id'}", "sli: {errors: 'GET /jobs/a:b'}"),
+    ("foreign-route", "sli: {latency: /users/<int:id>}", "sli: {latency: '/users/{id}'}"),
+    ("foreign-route", "sli: {errors: /search?q=x}", "sli: {errors: /search}"),
+    ("near-name", "sli: {errors: HTTP}", "sli: {errors: http}"),
+    ("near-name", "sli: {errors: http | chekout}", "sli: {errors: checkout | webhook}"),
     ("dropped-leg", f"{HTTP}\nobjective: 93%\nmin_events: 20", f"{HTTP}\nobjective: 94%\nmin_events: 20"),
 ]
 
@@ -103,6 +108,7 @@ WARNED = [
 def test_a_likely_mistake_is_warned_of(said: Said, code: str, wrong: str, right: str) -> None:
     """Each warning is given once for what deserves it, with a fix, and not for its neighbour that does not."""
     head = f"{QUIET}severities: {{page: {{notify: log}}, ticket: {{notify: log}}, P9: {{notify: log}}}}\n"
+    head += "categories: {checkout: POST /checkout}\n"
     found = [one for one in said(wrong, head) if one.code == code]
     assert [one.level for one in found] == ["warning"]
     assert found[0].fix

@@ -108,7 +108,12 @@ def test_only_true_and_false_are_switches(text: str, value: bool) -> None:
 def test_a_bare_number_where_a_unit_is_due_is_an_error() -> None:
     """`step: 15` asks for a unit."""
     found = only(slo(HTTP, "step: 15\n"))
-    assert (found.line, found.column, found.fix) == (3, 7, "add a unit: 15s, 15m, 15h or 15d")
+    assert (found.line, found.column, found.fix) == (3, 7, "add a unit: 15ms, 15s, 15m, 15h or 15d")
+
+
+def test_a_value_that_is_not_written_is_said_so() -> None:
+    """`where: {tenant: }` is neither a list nor a text."""
+    assert only(slo(f"{HTTP}\nwhere: {{tenant: }}")).message == "nothing is written here"
 
 
 @pytest.mark.parametrize(
