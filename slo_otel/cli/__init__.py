@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from io import TextIOWrapper
 
 __all__ = ["main"]
 
@@ -21,4 +22,12 @@ def main() -> int:
         return 2
     from slo_otel.cli._app import run
 
+    _print_anything()
     return run()
+
+
+def _print_anything() -> None:
+    """What a terminal's encoding does not have is escaped: a message is worth more than its letters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

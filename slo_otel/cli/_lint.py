@@ -22,7 +22,7 @@ def lint_file(file: Path, *, strict: bool, as_json: bool) -> int:
     """Print the problems of a policy file; the exit code: 2 on errors, 1 when strict and not clean, else 0."""
     problems = _problems(file)
     if as_json:
-        print(json.dumps([asdict(problem) for problem in problems], indent=2, ensure_ascii=False))
+        print(json.dumps([asdict(problem) for problem in problems], indent=2))
     else:
         _print(file, problems)
     return exit_code(problems, strict=strict)

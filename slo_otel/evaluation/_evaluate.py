@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isinf
 from typing import TypeAlias
 
 from slo_otel.evaluation._budget import budget, burn, coverage, derived, excluded_share, skewed, sli, state
@@ -93,7 +94,11 @@ def _notes(promise: Promise, counted: Tally, tally: Tally, warming: Budget | Non
     if promise.error_budget is None or warming is None or warming.consumed is None:
         return
     if promise.error_budget.exceeded(tally.bad, tally.good + tally.bad):
-        yield f"below objective, budget {warming.consumed * 100:.0f} % consumed"
+        yield f"below objective, {_spent(warming.consumed)}"
+
+
+def _spent(consumed: float) -> str:
+    return "no budget to spend" if isinf(consumed) else f"budget {consumed * 100:.0f} % consumed"
 
 
 def _unsupported(one: Asked) -> Status:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -69,6 +70,19 @@ def test_lint_as_json_is_one_list_of_problems(
     [error] = [problem for problem in problems if problem["level"] == "error"]
     assert (error["file"], error["line"]) == (path, 6)
     assert {"column", "message", "fix", "code"} <= error.keys()
+
+
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_a_terminal_without_the_letters_gets_the_message_all_the_same(tmp_path: Path, form: str) -> None:
+    """On an ASCII terminal what a policy quotes is escaped: no traceback, the same exit code, valid JSON."""
+    path = written(tmp_path, GOOD.replace("name: checkout", "name: caissé"))
+    arguments = [*COMMAND, "lint", *filter(None, [form]), path]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run(
+        arguments, check=False, capture_output=True, text=True, timeout=30, env=environment, encoding="ascii"
+    )
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert "caiss\\xe9" in ended.stdout if not form else "caissé" in json.loads(ended.stdout)[0]["message"]
 
 
 def test_a_file_that_cannot_be_read_is_one_line_and_exit_2(

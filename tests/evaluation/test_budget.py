@@ -71,6 +71,15 @@ def test_a_zero_budget_is_gone_with_the_first_bad_event() -> None:
     assert (broken.budget.limit, broken.state) == (0.0, State.BREACH)
 
 
+def test_a_young_zero_budget_is_said_in_words() -> None:
+    """Warming up, one bad event of 100 %: the note names no infinite percentage."""
+    plan = plan_of(ratio_slo("100%", DAY))
+    ledger, writer = MemoryLedger(plan), Writer(plan)
+    writer.bad(1)
+    ledger.append(writer.snapshot(T0 + STEP))
+    assert status(ledger, plan, T0 + HOUR_NS).notes == ("below objective, no budget to spend",)
+
+
 def test_no_event_is_no_data_and_not_ok() -> None:
     """Without a valid event SLI, budget and burn are None, also when there were excluded ones."""
     found = after(ratio_slo("99%", DAY), excluded=7)
