@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 import slo_otel
 from slo_otel import instrumentation, names
+from slo_otel.errors import ConfigurationError
 from slo_otel.plan import Outcome
 from slo_otel.receive import Receiver
 from slo_otel.testing import InMemoryExporter, ManualClock, Watch, advance, assert_slo, watch
@@ -193,6 +194,18 @@ def test_time_is_moved_by_hand_with_every_tick(slo: Watch, policy: Path) -> None
         1.0,
         slo.clock.read().wall_ns // (15 * SECOND_NS) * 15 * SECOND_NS,
     )
+
+
+def test_a_watch_leaves_the_service_that_configured_itself_running(policy: Path) -> None:
+    """Its `configure` refuses to share a runtime: one with another clock, that the watch would shut down."""
+    handle = slo_otel.configure(policy, clock=ManualClock())
+    with watch() as running, pytest.raises(ConfigurationError, match="configured already"):
+        running.configure(policy)
+    with watch() as running:
+        checkout()
+        running.assert_slo("checkout-success", good=1)
+    assert handle.running
+    handle.shutdown()
 
 
 def test_the_clock_moves_only_forward_except_on_the_wall() -> None:

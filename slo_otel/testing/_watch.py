@@ -13,6 +13,7 @@ from typing import Final
 from opentelemetry.sdk.metrics.export import MetricExporter
 
 from slo_otel import instrumentation
+from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation import Active
 from slo_otel.plan import SLO, CellKey, Fixed, Plan, Ruling, Split, judge
 from slo_otel.recorder import Recorder, Tally, tally
@@ -67,7 +68,16 @@ class Watch:
         exporter: MetricExporter | None = None,
         resource: Mapping[str, str] | None = None,
     ) -> Handle:
-        """`slo_otel.configure` with a manual clock and without a network, until the watch ends."""
+        """`slo_otel.configure` with a manual clock and without a network, until the watch ends.
+
+        Raises `ConfigurationError` where something is configured already: that keeps its own clock and outlives
+        the watch, which counts it as it is.
+        """
+        if instrumentation.active() is not None:
+            raise ConfigurationError(
+                "something is configured already (a service that configures itself, or this watch); "
+                "leave configure() out, assert_slo() counts that, or call shutdown() on its handle first"
+            )
         self.clock = clock or ManualClock()
         self._handle = configure(policy, clock=self.clock, exporter=exporter, resource=resource)
         self._attach()
