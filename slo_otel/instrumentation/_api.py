@@ -64,6 +64,8 @@ def _attempt(where: str, record: Callable[[Active], None]) -> None:
 
 
 def _count(running: Active, name: str, n: int, key: object, attributes: Mapping[str, Scalar]) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"count(name) takes a text, not {name!r}")
     if operator.index(n) < 0:
         raise ValueError(f"count({name!r}, n) takes a number of events, not {n!r}")
     running.declared.check((name,))

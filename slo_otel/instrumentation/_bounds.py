@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
-from slo_otel.plan import BAD_INPUT, OVERFLOW, SYNTHETIC, Plan
+from slo_otel.errors import blame
+from slo_otel.plan import BAD_INPUT, OVERFLOW, SYNTHETIC, UNSET, Plan
 
 if TYPE_CHECKING:
     from slo_otel.recorder import Recorder
@@ -26,6 +27,15 @@ def text_of(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)[:_LONGEST]
+
+
+def _text(value: object) -> str:
+    """The same, of a value that may refuse: its event is counted without it."""
+    try:
+        return text_of(value)
+    except Exception as fault:  # noqa: BLE001 - the user's own __str__
+        blame(fault, f"the text of a {type(value).__name__}, given as an attribute,")
+        return UNSET
 
 
 class Pool:
@@ -80,11 +90,11 @@ class Bounds:
             # Event names come from code; should code build them from data, the later ones have no values at all.
             limit = self._max_values if len(self._values) < _MOST_POOLS else 0
             pool = self._values.setdefault((event_name, attribute), Pool(limit)) if limit else self._full
-        return self._counted(pool, text_of(value))
+        return self._counted(pool, _text(value))
 
     def reason(self, reason: object) -> str:
         """The bounded text of a reason."""
-        return self._counted(self._reasons, text_of(reason))
+        return self._counted(self._reasons, _text(reason))
 
     def error_type(self, name: str) -> str:
         """The bounded name of an exception's class."""

@@ -137,6 +137,10 @@ def track(
     """
     if not is_name(name):
         raise ConfigurationError(f'track needs a name, as in @track("ai_call"), and got {name!r}')
+    if not isinstance(attrs, Mapping | None):
+        raise ConfigurationError(f'attrs= takes a mapping, as in attrs={{"provider": "stripe"}}; got {attrs!r}')
+    if judge is not None and not callable(judge):
+        raise ConfigurationError(f"judge= takes a function of what the call returns; got {judge!r}")
     return Track(name, operation, _exceptions("bad", bad), _exceptions("excluded", excluded), attrs or {}, judge)
 
 

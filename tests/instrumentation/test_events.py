@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from slo_otel import errors
-from slo_otel.instrumentation import Event, activate, classify, close_event, current_event, open_event
+from slo_otel.instrumentation import Event, activate, classify, close_event, count, current_event, open_event, track
 from slo_otel.instrumentation._bounds import Pool
-from slo_otel.plan import OVERFLOW, Kind, Outcome, Overrule
+from slo_otel.plan import OVERFLOW, UNSET, Kind, Outcome, Overrule
 from tests.instrumentation.events_world import Verdicts, world
 
 
@@ -140,20 +141,30 @@ def test_values_are_texts_as_the_policy_writes_them(value: object, text: str) ->
         assert w.only().key.attributes == (("tenant", text),)
 
 
-def test_a_value_without_a_text_leaves_the_event_unharmed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An object whose `str` raises is ignored; everything else that was said stands."""
-    monkeypatch.delenv("SLO_OTEL_STRICT")
+class Broken:
+    """A value of the user's whose `str` raises."""
 
-    class Broken:
-        def __str__(self) -> str:
-            raise RuntimeError
+    def __str__(self) -> str:
+        raise RuntimeError
 
+
+def test_a_value_without_a_text_leaves_the_event_unharmed() -> None:
+    """An object whose `str` raises is as good as unset, under SLO_OTEL_STRICT too: the fault is not ours."""
     with world() as w:
         event = open_event("money")
         event.set(tenant=Broken(), reason="known")
         close(event)
-        assert w.only().key.reason == "known"
-        assert errors.faults() == {"Event.set": 1}
+        assert (w.only().key.reason, dict(w.only().key.attributes)["tenant"]) == ("known", UNSET)
+        assert list(errors.faults().values()) == [1]
+
+
+def test_a_tracked_call_counts_whatever_its_attributes_are_worth() -> None:
+    """`attrs=` with an object whose `str` raises, or a count with one: nothing is lost."""
+    wrong: Any = {"tenant": Broken()}
+    with world() as w:
+        track("money", attrs=wrong)(len)(())
+        count("exchange.done", 2, attrs=wrong)
+        assert w.total() == 3
 
 
 def test_an_attribute_has_a_hundred_values_per_event_name_and_then_overflow() -> None:

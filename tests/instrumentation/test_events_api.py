@@ -79,6 +79,16 @@ def test_a_count_that_cannot_be_recorded_is_ignored_and_logged_once(
     assert list(errors.faults().values()) == [2]
 
 
+@pytest.mark.parametrize("name", [None, 3, ["exchange.done"]])
+def test_a_count_of_what_is_no_name_is_ignored(name: object) -> None:
+    """It would be a series that nobody can write down."""
+    wrong: Any = name
+    with world() as w:
+        count(wrong)
+        assert w.total() == 0
+    assert list(errors.faults().values()) == [1]
+
+
 def test_gauge_keeps_the_last_value() -> None:
     """With its declared attributes and the region of the resource."""
     with world(resource={"cloud.region": "eu"}) as w:

@@ -409,6 +409,10 @@ def test_arguments_of_track_are_checked_where_they_are_written(word: str) -> Non
         track("money", **wrong)
     with pytest.raises(ConfigurationError, match="needs a name"):
         track("")
+    for name, value in {"attrs": "tenant", "judge": 5}.items():
+        mistaken: Any = {name: value}
+        with pytest.raises(ConfigurationError, match=f"{name}="):
+            track("money", **mistaken)
     bare: Any = track
     with pytest.raises(ConfigurationError, match="needs a name"):
         bare(plain)
