@@ -80,8 +80,8 @@ class Event:
         self.reason: str | None = None
         self.overrule: Overrule | None = None
         self.attributes: dict[str, str] = {}
-        self.nested: dict[str, tuple[str, ...]] = {}
-        """The categories through which an inner event is bad just now, by the inner one's operation."""
+        self.nested: dict[str, frozenset[str]] = {}
+        """The indicators for which an inner event is bad just now, by the inner one's operation."""
         self._carried: tuple[tuple[object, ...], frozenset[str]] | None = None
         self.closed = False
         self.learn: Callable[[Event], None] | None = None

@@ -2,14 +2,15 @@
 
 The rules, for an inner event that closes while others are open around it:
 * Each category that it shares with an event around it (as far as that one's names are known then) is absorbed by
-  the nearest one that carries it. If the inner one is bad, its host remembers it by the inner operation; a later
-  inner success of the same operation takes it back (a retry). The host's `good()` overrules it at the host's close.
+  the nearest one that carries it. If the inner one is bad, its host remembers it by the inner operation, for the
+  indicators that say so; a later inner success of the same operation takes it back (a retry). The host's `good()`
+  overrules it at the host's close.
 * SLOs that reach the inner event by a name that no event around it shares (its operation, another category) still
   count it once: it is recorded without the absorbed names, unless an SLO would then count both.
 * Nothing shared: both are events.
 
-What `bad` means is the policy's word: the verdict of the ratio SLOs that match through the category; where there is
-none, a failure.
+What `bad` means is the policy's word, for each ratio SLO that matches through the category by itself: what one
+excludes may be bad for another.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slo_otel.instrumentation._context import Frame, Opener, around, opened
-from slo_otel.plan import CellKey, Fixed, Outcome, Overrule, Plan, RatioRule, Selection, Verdict, failed, judge
+from slo_otel.plan import CellKey, Outcome, Overrule, Plan, RatioRule, fails, judge, names_through
 
 if TYPE_CHECKING:
     from slo_otel.instrumentation._active import Active
@@ -31,14 +32,14 @@ class Nesting:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._ratios = {each.name: each.selection for each in plan.indicators if isinstance(each.rule, RatioRule)}
+        self._ratios = tuple(each for each in plan.indicators if isinstance(each.rule, RatioRule))
         self._selections = {each.name: each.selection for each in plan.indicators}
         self._synthetic = frozenset(each.name for each in plan.categories if each.synthetic)
         self._bad: dict[tuple[CellKey, frozenset[str]], frozenset[str]] = {}
         self._rest: dict[tuple[CellKey, frozenset[str]], CellKey | None] = {}
 
     def bad_through(self, key: CellKey, common: frozenset[str]) -> frozenset[str]:
-        """Those of the shared categories through which the inner event is bad."""
+        """The indicators that match through a shared category and call the inner event bad."""
         found = self._bad.get((key, common))
         if found is None:
             found = self._judge_through(key, common)
@@ -56,27 +57,20 @@ class Nesting:
         return found
 
     def _judge_through(self, key: CellKey, common: frozenset[str]) -> frozenset[str]:
-        verdicts: dict[str, set[Verdict | None]] = {}
-        for judgement in judge(self._plan, key):
-            selection = self._ratios.get(judgement.indicator)
-            if selection is not None and isinstance(judgement.ruling, Fixed):
-                for name in _names_through(selection, key) & common:
-                    verdicts.setdefault(name, set()).add(judgement.ruling.verdict)
         return frozenset(
-            name
-            for name in common
-            if (Verdict.BAD in verdicts[name] if name in verdicts else _plainly_bad(key, name))
+            each.name
+            for each in self._ratios
+            if names_through(each.selection, key) & common and fails(self._plan, each, key)
         )
 
     def _remainder(self, key: CellKey, shared: frozenset[str]) -> CellKey | None:
         gone = shared - self._synthetic
-        rest = key._replace(
-            names=tuple(name for name in key.names if name not in gone),
-            nested_bad=tuple(name for name in key.nested_bad if name not in gone),
-        )
+        rest = key._replace(names=tuple(name for name in key.names if name not in gone))
         counted = {judgement.indicator for judgement in judge(self._plan, rest)}
-        twice = any(_names_through(self._selections[name], key) & shared for name in counted)
-        return rest if counted and not twice else None
+        twice = any(names_through(self._selections[name], key) & shared for name in counted)
+        if twice or not counted:
+            return None
+        return rest._replace(nested_bad=tuple(name for name in key.nested_bad if name in counted))
 
 
 def settle(running: Active, key: CellKey, outer: Frame, duration: float, first_byte: float | None = None) -> None:
@@ -102,20 +96,8 @@ def _tell(running: Active, holder: Opener, frame: Frame, inner: CellKey, common:
     operation = inner.operation or "|".join(inner.names)
     bad = running.nesting.bad_through(inner, common)
     if bad:
-        opened(frame, holder).nested[operation] = tuple(sorted(bad))
+        nested = opened(frame, holder).nested
+        nested[operation] = nested.get(operation, _NONE) | bad
     elif inner.outcome is Outcome.SUCCESS or inner.overrule is Overrule.GOOD:
         # A marker that is no event yet has nothing to take back.
         getattr(holder, "nested", {}).pop(operation, None)
-
-
-def _plainly_bad(key: CellKey, category: str) -> bool:
-    if key.overrule is Overrule.BAD or category in key.nested_bad:
-        return True
-    answered = key.outcome in (Outcome.SUCCESS, Outcome.REJECTED, Outcome.ERROR)
-    return failed(key) and not (answered and key.overrule is not None)
-
-
-def _names_through(selection: Selection, key: CellKey) -> frozenset[str]:
-    """The names of the event through which the SLO counts it, its `where: {category: …}` included."""
-    wanted = {value for name, values in selection.where.tests if name == "category" for value in values}
-    return selection.match.names_through(key) | wanted.intersection(key.names)

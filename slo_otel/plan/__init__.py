@@ -61,7 +61,7 @@ from slo_otel.plan._objective import (
     ValueState,
     target_of,
 )
-from slo_otel.plan._predicate import AttributeTest, Clause, OutcomeTest, Predicate, StatusTest, failed
+from slo_otel.plan._predicate import AttributeTest, Clause, OutcomeTest, Predicate, StatusTest
 from slo_otel.plan._slo import (
     SLO,
     Alert,
@@ -78,7 +78,7 @@ from slo_otel.plan._slo import (
     Tallying,
     Where,
 )
-from slo_otel.plan._verdict import Fixed, Judgement, Ruling, Split, Verdict, judge
+from slo_otel.plan._verdict import Fixed, Judgement, Ruling, Split, Verdict, fails, judge, names_through
 
 __all__ = [
     "BAD_INPUT",
@@ -156,9 +156,10 @@ __all__ = [
     "ValueState",
     "Verdict",
     "Where",
-    "failed",
+    "fails",
     "fits",
     "judge",
+    "names_through",
     "resolve",
     "route_fits",
     "split_path",

@@ -52,7 +52,7 @@ class CellKey(NamedTuple):
 
     `names` holds every category, operation, event or mapped name of the event, sorted.
     `by_server` is True where a cancellation is the server's (timeout, shutdown), which is bad, and False where
-    the client is known to have gone. `nested_bad` lists the names through which an inner event's bad outcome
+    the client is known to have gone. `nested_bad` lists the indicators for which an inner event's bad outcome
     counts. `attributes` are the declared ones that were set, sorted by name; `region` and `environment` are
     already filled in from the resource.
     """

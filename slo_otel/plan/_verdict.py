@@ -90,6 +90,18 @@ def judge(plan: Plan, key: CellKey) -> tuple[Judgement, ...]:
     )
 
 
+def fails(plan: Plan, indicator: Indicator, key: CellKey) -> bool:
+    """Whether a ratio indicator calls an inner event of its category bad, whatever its `where` selects."""
+    rule = indicator.rule
+    return isinstance(rule, RatioRule) and _ratio(plan, rule, indicator.name, key) == Fixed(Verdict.BAD)
+
+
+def names_through(selection: Selection, key: CellKey) -> frozenset[str]:
+    """The names of the event through which an indicator counts it, its `where: {category: …}` included."""
+    wheres = {value for name, values in selection.where.tests if name == "category" for value in values}
+    return selection.match.names_through(key) | wheres.intersection(key.names)
+
+
 def _group(plan: Plan, indicator: Indicator, key: CellKey) -> tuple[tuple[str, str], ...]:
     return tuple((name, _group_value(plan, name, key)) for name in indicator.dims)
 
@@ -121,14 +133,14 @@ def _rulings(plan: Plan, indicator: Indicator, key: CellKey) -> tuple[tuple[Meas
     rule = indicator.rule
     if isinstance(rule, LatencyRule):
         return _latency(plan, rule, indicator, key)
-    found = _whole(plan, rule, indicator.selection, key)
+    found = _whole(plan, rule, indicator.name, key)
     return () if found is None else ((Measure(indicator.fingerprint), found),)
 
 
-def _whole(plan: Plan, rule: RatioRule | CountedRule | NoRule, selection: Selection, key: CellKey) -> Ruling | None:
+def _whole(plan: Plan, rule: RatioRule | CountedRule | NoRule, indicator: str, key: CellKey) -> Ruling | None:
     match rule:
         case RatioRule():
-            return _ratio(plan, rule, selection, key)
+            return _ratio(plan, rule, indicator, key)
         case CountedRule():
             return _counted(plan, rule, key)
         case NoRule(form):
@@ -149,14 +161,14 @@ def _left_out(plan: Plan, exclude: Predicate, key: CellKey) -> bool:
     return overruled is None and exclude.matches(key)
 
 
-def _ratio(plan: Plan, rule: RatioRule, selection: Selection, key: CellKey) -> Ruling:
+def _ratio(plan: Plan, rule: RatioRule, indicator: str, key: CellKey) -> Ruling:
     if _left_out(plan, rule.exclude, key):
         return Fixed(Verdict.EXCLUDED)
     if (overruled := _overruled(key)) is not None:
         return Fixed(overruled)
     if _client_left(key):
         return _cancelled(rule, key)
-    nested = set(key.nested_bad) & _names_through(selection, key)
+    nested = indicator in key.nested_bad
     return Fixed(Verdict.BAD if nested or not _good(rule, key) else Verdict.GOOD)
 
 
@@ -176,11 +188,6 @@ def _cancelled(rule: RatioRule, key: CellKey) -> Ruling:
     if rule.predicate is not None and rule.predicate.says(Outcome.CANCELLED, key):
         return Fixed(Verdict.GOOD if rule.form is Form.SUCCESS else Verdict.BAD)
     return Split(rule.cancelled_after_ns, Verdict.EXCLUDED, Verdict.BAD)
-
-
-def _names_through(selection: Selection, key: CellKey) -> frozenset[str]:
-    wheres = (value for name, values in selection.where.tests if name == "category" for value in values)
-    return selection.match.names_through(key) | (frozenset(wheres) & frozenset(key.names))
 
 
 def _good(rule: RatioRule, key: CellKey) -> bool:

@@ -135,6 +135,44 @@ def test_an_inner_event_is_judged_by_the_policy_before_it_counts_against_the_out
             assert w.verdicts("ai") == verdicts
 
 
+def test_what_one_slo_excludes_of_an_inner_event_is_bad_for_another() -> None:
+    """Each SLO of the shared category judges the inner event by its own `exclude`, whatever its `where` selects."""
+    policy = """
+version: slo/v1
+service: shop
+categories: {money: {}}
+slos:
+  - {name: patient, sli: {success: money, exclude: error if reason=quota}, objective: 99%}
+  - {name: strict, sli: {success: money}, objective: 99%}
+  - {name: acme, sli: {errors: money}, where: {tenant: acme}, objective: 99%}
+"""
+    with world(policy) as w:
+        with track("money", attrs={"tenant": "acme"}):
+            for reason in ("broken", "quota"):
+                with suppress(KeyError), track("money", operation="charge") as inner:
+                    inner.set(reason=reason)
+                    raise KeyError
+            with track("money", operation="charge"):
+                pass
+            with suppress(KeyError), track("money", operation="charge") as inner:
+                inner.set(reason="quota")
+                raise KeyError
+        assert w.verdicts("patient") == Verdicts(good=1)
+        assert w.verdicts("strict") == w.verdicts("acme") == Verdicts(bad=1)
+        assert w.total() == 1
+
+
+def test_only_a_success_takes_a_failure_back() -> None:
+    """A repetition that an SLO excludes leaves the failure before it."""
+    with world() as w:
+        with track("ai_call", operation="chat"):
+            for reason in ("crash", "quota"):
+                with suppress(KeyError), track("ai_call", operation="answer") as inner:
+                    inner.set(reason=reason)
+                    raise KeyError
+        assert w.verdicts("ai") == Verdicts(bad=1)
+
+
 def test_an_inner_event_that_code_excludes_or_calls_bad_follows_that_word() -> None:
     """`exclude()` keeps the outer one good, `bad()` makes it bad although nothing failed."""
     for word, verdicts in (("exclude", Verdicts(good=1)), ("bad", Verdicts(bad=1))):

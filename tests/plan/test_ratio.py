@@ -16,7 +16,9 @@ from slo_otel.plan import (
     Ruling,
     Selection,
     Where,
+    fails,
     judge,
+    names_through,
 )
 from slo_otel.policy._grammar import parse_match, parse_predicate
 from tests.plan.builders import (
@@ -139,25 +141,48 @@ def test_all_events_of_a_synthetic_category_are_test_traffic() -> None:
     assert [found.ruling for found in judge(plan, http(500, names=("other",)))] == [BAD]
 
 
-NESTED = Selection(parse_match("http"), Where((("category", ("wallet",)),)))
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (http(200, nested_bad=("one",)), BAD),
+        (http(200, nested_bad=("other",)), GOOD),
+        (http(200, nested_bad=("one",), overrule=Overrule.GOOD), GOOD),
+        (http(404, nested_bad=("one",)), EXCLUDED),
+        (http(200), GOOD),
+    ],
+)
+def test_an_inner_failure_counts_for_the_indicators_it_names(key: CellKey, expected: Ruling) -> None:
+    """An inner event's bad outcome is bad for each of them, after exclusions, and yields to `good()`."""
+    assert ruling(errors(exclude="4xx"), key) == expected
 
 
 @pytest.mark.parametrize(
-    ("selection", "key", "expected"),
+    ("rule", "key", "expected"),
     [
-        (Selection(Match((NameTerm("wallet"),))), http(200, names=("wallet",), nested_bad=("wallet",)), BAD),
-        (NESTED, http(200, names=("wallet",), nested_bad=("wallet",)), BAD),
-        (ANY, http(200, names=("wallet",), nested_bad=("wallet",)), GOOD),
-        (Selection(Match((NameTerm("auth"),))), http(200, names=("auth", "wallet"), nested_bad=("wallet",)), GOOD),
-        (NESTED, http(200, names=("wallet",), nested_bad=("wallet",), overrule=Overrule.GOOD), GOOD),
-        (NESTED, http(200, names=("wallet",)), GOOD),
+        (success(), operation(Outcome.EXCEPTION, reason="quota"), True),
+        (success(exclude="error if reason=quota"), operation(Outcome.EXCEPTION, reason="quota"), False),
+        (errors(exclude="error if reason=quota"), operation(Outcome.EXCEPTION), True),
+        (success(), operation(), False),
+        (success(), operation(nested_bad=("one",)), True),
+        (success(), operation(Outcome.CANCELLED), False),
+        (success(), operation(Outcome.CANCELLED, by_server=True), True),
     ],
 )
-def test_an_inner_failure_counts_through_the_shared_name(
-    selection: Selection, key: CellKey, expected: Ruling
-) -> None:
-    """An inner event's bad outcome is bad for the SLOs matched through that name, and yields to `good()`."""
-    assert ruling(errors(), key, selection) == expected
+def test_an_inner_event_fails_by_the_rule_of_each_indicator(rule: RatioRule, key: CellKey, expected: bool) -> None:
+    """What one indicator excludes is bad for another; its `where` may select the outer event alone."""
+    one = indicator(rule, Selection(parse_match("work"), Where((("tenant", ("acme",)),))))
+    assert fails(plan_of(one), one, key) is expected
+
+
+def test_an_indicator_reaches_an_event_through_its_match_and_its_where() -> None:
+    """Through a name of the match, and through `where: {category: …}`; not through `http`."""
+    key = http(200, names=("auth", "wallet"))
+    for selection, names in (
+        (Selection(Match((NameTerm("wallet"),))), {"wallet"}),
+        (Selection(parse_match("http"), Where((("category", ("auth", "other")),))), {"auth"}),
+        (ANY, set()),
+    ):
+        assert names_through(selection, key) == names
 
 
 @pytest.mark.parametrize(
