@@ -6,7 +6,7 @@ The rules, for an inner event that closes while others are open around it:
   indicators that say so; a later inner success of the same operation takes it back (a retry). The host's `good()`
   overrules it at the host's close.
 * SLOs that reach the inner event by a name that no event around it shares (its operation, another category) still
-  count it once: it is recorded without the absorbed names, unless an SLO would then count both.
+  count it once: it is recorded without the absorbed names, and not for the SLOs that would then count both.
 * Nothing shared: both are events.
 
 What `bad` means is the policy's word, for each ratio SLO that matches through the category by itself: what one
@@ -66,11 +66,13 @@ class Nesting:
     def _remainder(self, key: CellKey, shared: frozenset[str]) -> CellKey | None:
         gone = shared - self._synthetic
         rest = key._replace(names=tuple(name for name in key.names if name not in gone))
-        counted = {judgement.indicator for judgement in judge(self._plan, rest)}
-        twice = any(names_through(self._selections[name], key) & shared for name in counted)
-        if twice or not counted:
+        reached = {judgement.indicator for judgement in judge(self._plan, rest)}
+        twice = {name for name in reached if names_through(self._selections[name], key) & shared}
+        counted = reached - twice
+        if not counted:
             return None
-        return rest._replace(nested_bad=tuple(name for name in key.nested_bad if name in counted))
+        nested_bad = tuple(name for name in key.nested_bad if name in counted)
+        return rest._replace(nested_bad=nested_bad, absorbed=tuple(sorted(twice)))
 
 
 def settle(running: Active, key: CellKey, outer: Frame, duration: float, first_byte: float | None = None) -> None:

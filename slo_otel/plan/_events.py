@@ -73,6 +73,8 @@ class CellKey(NamedTuple):
     attributes: tuple[tuple[str, str], ...] = ()
     overflow: bool = False
     """Stands for every series past the registry's limit: one per (names, verdicts)."""
+    absorbed: tuple[str, ...] = ()
+    """The indicators that count the event around this one instead, through a name that both carry."""
 
 
 def values_of(key: CellKey, name: str) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ def _group_value(plan: Plan, name: str, key: CellKey) -> str:
 
 
 def _selected(indicator: Indicator, key: CellKey) -> bool:
-    if key.kind is Kind.WEBSOCKET and not indicator.websocket:
+    if indicator.name in key.absorbed or (key.kind is Kind.WEBSOCKET and not indicator.websocket):
         return False
     selection = indicator.selection
     return (

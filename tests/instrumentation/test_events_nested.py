@@ -214,6 +214,24 @@ slos: [{name: both, sli: {success: money | refund}, objective: 99%}]
         assert w.total() == 1
 
 
+def test_an_slo_that_counts_the_outer_event_takes_the_inner_one_from_no_other() -> None:
+    """Beside `money | refund`, which counts the outer event, an SLO on `refund` alone still has the inner one."""
+    policy = """
+version: slo/v1
+service: shop
+categories: {money: {}}
+slos:
+  - {name: both, sli: {success: money | refund}, objective: 99%}
+  - {name: refunds, sli: {success: refund}, objective: 99%}
+  - {name: refund-time, sli: {latency: refund}, objective: p95 < 1s}
+"""
+    with world(policy) as w:
+        with track("money"), suppress(KeyError), track("money", operation="refund"):
+            raise KeyError
+        assert w.verdicts("both") == w.verdicts("refunds") == Verdicts(bad=1)
+        assert w.verdicts("refund-time") == Verdicts(good=1)
+
+
 def test_three_levels_each_count_where_they_belong() -> None:
     """The nearest event that carries the category hosts it, past one that does not, and passes badness on."""
     with world() as w:
