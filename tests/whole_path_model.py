@@ -43,6 +43,7 @@ slos:
     objective: 95%
   - {name: ai-speed, sli: {latency: ai, only: success}, objective: p90 < 500ms}
   - {name: summaries, sli: {errors: summarise}, objective: 99%}
+  - {name: ai-or-summaries, sli: {success: ai | summarise}, objective: 99%}
   - {name: either, sli: {success: money | webhook}, objective: 99%}
   - name: hook
     sli: {errors: webhook, bad: 5xx or rejected if reason=unnamed or exception or timeout}
@@ -60,6 +61,8 @@ slos:
 """
 
 Group = tuple[tuple[str, str], ...]
+INNER = frozenset({"fails", "breaks", "times out", "has no quota"})
+"""The ways of an inner call to be bad where nothing is excluded."""
 ANSWERED = frozenset({"success", "rejected", "error"})
 
 
@@ -119,7 +122,7 @@ def _ratio(
     good: Callable[[Fact], bool],
     exclude: Callable[[Fact], bool] = lambda fact: False,
     patience: float = 10.0,
-    through_ai: bool = False,
+    inner: frozenset[str] = frozenset(),
 ) -> str:
     """In the order of POLICY.md 2 and 5: test traffic, code's word, `exclude`, who left, the answer."""
     if fact.attributes.get("probe") == "true":
@@ -130,7 +133,7 @@ def _ratio(
         return "excluded"
     if _left(fact):
         return "bad" if fact.duration > patience else "excluded"
-    if through_ai and fact.inner_bad:
+    if inner & fact.inner_bad:
         return "bad"
     return "good" if good(fact) else "bad"
 
@@ -229,7 +232,7 @@ PROMISES = (
             good=_default_good,
             exclude=lambda each: _error(each) and each.reason == "quota",
             patience=2.0,
-            through_ai=True,
+            inner=INNER - {"has no quota"},
         ),
     ),
     Promise(
@@ -238,6 +241,11 @@ PROMISES = (
         lambda fact: _latency(fact, under=0.5, patience=0.5),
     ),
     Promise(("summaries",), _is("summarise"), lambda fact: _ratio(fact, good=_not_bad)),
+    Promise(
+        ("ai-or-summaries",),
+        lambda fact: _is("ai", "summarise")(fact) and not fact.inside,
+        lambda fact: _ratio(fact, good=_default_good, inner=INNER),
+    ),
     Promise(("either",), _is("money", "webhook"), lambda fact: _ratio(fact, good=_default_good)),
     _hook("hook-stripe", _provider("stripe")),
     _hook("hook-others", _provider("paypal", "braintree")),
@@ -253,7 +261,7 @@ PROMISES = (
     Promise(
         ("tagged",),
         lambda fact: _http(fact) and _is("webhook", "ai")(fact),
-        lambda fact: _ratio(fact, good=_default_good, through_ai=True),
+        lambda fact: _ratio(fact, good=_default_good, inner=INNER),
         keep=("category",),
     ),
     Promise(

@@ -39,6 +39,7 @@ FAULTS: dict[str, type[Exception]] = {
     "quits": UserCancelledError,
     "breaks": KeyError,
     "times out": TimeoutError,
+    "has no quota": KeyError,
 }
 PLACES = {
     # where it is sent: method, path, template, what code or policy calls it
@@ -101,8 +102,10 @@ class Fact:
     reason: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
     event_stream: bool = False
-    inner_bad: bool = False
-    """An inner call of the category `ai` failed last: bad for what is matched through it."""
+    inner_bad: frozenset[str] = frozenset()
+    """How inner calls of the category `ai` failed without a later success of their operation."""
+    inside: bool = False
+    """An inner call of a request of its category: only its operation is left to count."""
 
 
 _SECONDS = st.sampled_from([0.0, TICK, 0.25 - TICK, 0.25, 0.25 + TICK, 0.5, 0.5 + TICK, 1.0, 2.0, 2.0 + TICK, 11.0])
@@ -226,6 +229,8 @@ async def _fails(clock: ManualClock) -> None:
 
 async def _work(clock: ManualClock, call: Call) -> None:
     clock.advance(call.seconds)
+    if call.ending == "has no quota":
+        current_event().set(reason="quota")
     if call.ending in FAULTS:
         raise FAULTS[call.ending]
 
@@ -328,22 +333,23 @@ def facts(script: Script, *, validates: bool) -> list[Fact]:
     outer = replace(
         _ended(script, replace(_said(whole, script), first_byte=took, duration=took)),
         overrule=overrule,
-        inner_bad=failed and overrule != "good",
+        inner_bad=frozenset() if overrule == "good" else failed,
     )
     return [*inner, *_counted(script), outer]
 
 
-def _inner(calls: tuple[Call, ...], *, shared: bool) -> tuple[list[Fact], bool]:
-    """The events of inner calls, and whether one of the shared category failed and was not repeated well."""
-    found, bad = [], set()
+def _inner(calls: tuple[Call, ...], *, shared: bool) -> tuple[list[Fact], frozenset[str]]:
+    """The events of inner calls, and how those of a shared category failed that were not repeated well."""
+    found: list[Fact] = []
+    failed: dict[str, set[str]] = {}
     for call in calls:
         names = {call.operation} if shared else {call.operation, "ai"}
-        found.append(_called(call, frozenset(names)))
-        if call.ending in ("fails", "breaks", "times out"):
-            bad.add(call.operation)
-        elif call.ending == "works":
-            bad.discard(call.operation)
-    return found, shared and bool(bad)
+        found.append(replace(_called(call, frozenset(names)), inside=shared))
+        if call.ending == "works":
+            failed[call.operation] = set()
+        elif call.ending != "quits":
+            failed.setdefault(call.operation, set()).add(call.ending)
+    return found, frozenset().union(*failed.values()) if shared else frozenset()
 
 
 def _called(call: Call, names: frozenset[str]) -> Fact:
@@ -353,8 +359,10 @@ def _called(call: Call, names: frozenset[str]) -> Fact:
         "quits": ("error", "exclude"),
         "breaks": ("exception", None),
         "times out": ("timeout", None),
+        "has no quota": ("exception", None),
     }[call.ending]
-    return Fact("operation", names, outcome, call.seconds, overrule=overrule)
+    reason = "quota" if call.ending == "has no quota" else None
+    return Fact("operation", names, outcome, call.seconds, overrule=overrule, reason=reason)
 
 
 def _counted(script: Script) -> Iterator[Fact]:
