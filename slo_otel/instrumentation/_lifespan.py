@@ -25,14 +25,39 @@ Flush = Callable[[float], bool]
 async def watch(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, flush: Callable[[], Flush | None]
 ) -> None:
-    """Run the lifespan of `app`; before its last message goes out, run what `flush` gives then, in a thread."""
+    """Run the lifespan of `app`; before its last message goes out, run what `flush` gives then, in a thread.
+
+    An application that has none (it returns or raises before it takes part, as Django does) would never hear of
+    the server's end, so one stands in for it.
+    """
+    takes_part = False
+
+    async def hear() -> Message:
+        nonlocal takes_part
+        takes_part = True
+        return await receive()
 
     async def relay(message: Message) -> None:
+        nonlocal takes_part
+        takes_part = True
         if message["type"] in _ENDS and (found := flush()) is not None:
             await in_thread(found, FLUSH_SECONDS)
         await send(message)
 
-    await app(scope, receive, relay)
+    try:
+        await app(scope, hear, relay)
+    except Exception:
+        if takes_part or flush() is None:
+            raise
+    if not takes_part and flush() is not None:
+        await _stand_in(receive, relay)
+
+
+async def _stand_in(receive: Receive, send: Send) -> None:
+    """The lifespan of an application that has nothing to start and nothing to end (ASGI, lifespan 2.0)."""
+    for event in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{event}.complete"})
 
 
 async def in_thread(flush: Flush, timeout: float) -> None:  # noqa: ASYNC109 - it is the flush's own timeout

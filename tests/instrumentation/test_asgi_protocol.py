@@ -424,6 +424,36 @@ def test_a_lifespan_without_a_runtime_passes(make: Callable[..., App]) -> None:
     assert [kind for kind, _ in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
+async def _refuses(scope: Scope, receive: Receive, send: Send) -> None:
+    raise ValueError(f"only HTTP is served here, not {scope['type']}")
+
+
+async def _returns(scope: Scope, receive: Receive, send: Send) -> None:
+    """As applications do that look at nothing but `http`."""
+
+
+async def _fails_to_start(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    raise ValueError("no database")
+
+
+@pytest.mark.parametrize("app", [_refuses, _returns])
+def test_an_application_without_a_lifespan_is_flushed_at_its_end(app: ASGIApp) -> None:
+    """Its server would tell it of no end (ASGI, lifespan 2.0), and the last interval would be lost."""
+    with running() as world:
+        sent = asyncio.run(_run_lifespan(SLOMiddleware(app), world))
+    assert sent == [("lifespan.startup.complete", 0), ("lifespan.shutdown.complete", 1)]
+
+
+def test_a_lifespan_that_fails_or_is_not_measured_fails_as_before() -> None:
+    """A start that raised is no missing lifespan, and without a runtime nobody stands in."""
+    with running() as world, pytest.raises(ValueError, match="no database"):
+        asyncio.run(_run_lifespan(SLOMiddleware(_fails_to_start), world))
+    with pytest.raises(ValueError, match="only HTTP"):
+        asyncio.run(_run_lifespan(SLOMiddleware(_refuses), None))
+    assert asyncio.run(_run_lifespan(SLOMiddleware(_returns), None)) == []
+
+
 # Websockets.
 
 
