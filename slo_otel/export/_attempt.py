@@ -7,6 +7,7 @@ waits for `finished` and gives up at a deadline; what the exporter logs meanwhil
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,10 @@ _NOISY: Final = (
     "opentelemetry.exporter.otlp.common.http",
     "opentelemetry.exporter.otlp.proto.common._internal",
 )
+
+_SYSTEM: Final = re.compile(r"\[Errno -?\d+\] ([^'\")]+)")
+_TRANSIENT: Final = re.compile(r"^Transient error (.+?) encountered while exporting ", re.DOTALL)
+"""The SDK's line says when it retries, which is not so where we end the attempt."""
 
 
 class Attempt:
@@ -83,10 +88,16 @@ class Attempt:
 
     def heard(self, message: str) -> None:
         """Take what the exporter logged; where there is no patience, a retry ends the attempt."""
-        self.reason = self.reason or message
+        self.reason = self.reason or _plain(message)
         if not self._patient and not self.spent and "retrying" in message and self._exporter is not None:
             self.spent = True
             self._exporter.shutdown()
+
+
+def _plain(message: str) -> str:
+    """What a person needs of an exporter's log line: the system's own words for what happened, else less noise."""
+    found = _SYSTEM.search(message) or _TRANSIENT.search(message)
+    return found[1] if found else message
 
 
 _listener = threading.local()

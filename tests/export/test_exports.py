@@ -140,8 +140,10 @@ def test_a_connection_that_never_answers_does_not_hold_the_next_export(monkeypat
                 assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 2
 
 
-def test_where_nobody_listens_a_flush_gives_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer without a Collector does not wait five seconds at every Ctrl-C."""
+def test_where_nobody_listens_a_flush_gives_up_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A developer without a Collector does not wait five seconds at every Ctrl-C, and reads one short line."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -150,6 +152,8 @@ def test_where_nobody_listens_a_flush_gives_up_at_once(monkeypatch: pytest.Monke
         exports.flush(_outgoing(1), 5.0)  # imports the exporter
         assert _took(lambda: exports.flush(_outgoing(1), 5.0)) < 1.0
         assert not exports.flush(_outgoing(1), 5.0)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "slo_otel"]
+    assert said.startswith(f"slo_otel: no export to http://127.0.0.1:{port} (Connection refused); ")
 
 
 def test_failures_are_told_once_and_so_is_the_recovery(
@@ -166,7 +170,7 @@ def test_failures_are_told_once_and_so_is_the_recovery(
             assert exports.flush(_outgoing(1), 5.0)
     said = [record.getMessage() for record in caplog.records if record.name != "urllib3.connectionpool"]
     assert len(said) == 2
-    assert said[0].startswith(f"slo_otel: no export to {receiver.endpoint} (")
+    assert said[0].startswith(f"slo_otel: no export to {receiver.endpoint} (Service Unavailable); ")
     assert "arrive again" in said[1]
 
 
