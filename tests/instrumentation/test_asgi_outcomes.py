@@ -235,6 +235,29 @@ def test_a_send_that_fails_is_the_client_that_left(make: Callable[..., App], fau
     assert (key.outcome, key.by_server) == (Outcome.CANCELLED, False)
 
 
+@pytest.mark.parametrize(
+    ("path", "fault", "outcome", "by_server"),
+    [
+        ("/ok/1", RuntimeError("the server's own"), Outcome.EXCEPTION, False),
+        ("/stream", RuntimeError("the server's own"), Outcome.EXCEPTION, False),
+        ("/ok/1", asyncio.CancelledError(), Outcome.CANCELLED, True),
+    ],
+)
+def test_a_send_that_fails_otherwise_is_no_client_that_left(
+    make: Callable[..., App], path: str, fault: BaseException, outcome: Outcome, *, by_server: bool
+) -> None:
+    """A fault of the server in `send` is an exception, and a cancellation while it waits there is the server's."""
+
+    async def refuse(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            raise fault
+
+    with running() as world:
+        asyncio.run(exchange(instrument(make()), path, on_send=refuse))
+        assert (world.key().outcome, world.key().by_server) == (outcome, by_server)
+        assert world.verdict() == "bad"
+
+
 def test_a_cancellation_after_a_disconnect_is_the_clients() -> None:
     """A server that cancels the task of a client that has gone does not make it its own doing."""
 
@@ -247,17 +270,18 @@ def test_a_cancellation_after_a_disconnect_is_the_clients() -> None:
         assert (world.key().outcome, world.key().by_server) == (Outcome.CANCELLED, False)
 
 
-def test_a_disconnect_after_the_last_body_message_is_nothing() -> None:
-    """Servers say `http.disconnect` once the answer is complete; that is no cancellation."""
+@pytest.mark.parametrize(("status", "outcome"), [(200, Outcome.SUCCESS), (503, Outcome.ERROR)])
+def test_a_disconnect_after_the_last_body_message_is_nothing(status: int, outcome: Outcome) -> None:
+    """Servers say `http.disconnect` once the answer is complete; that is no cancellation, of a held one neither."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b"done"})
         assert (await receive())["type"] == "http.disconnect"
 
     with running() as world:
         asyncio.run(exchange(SLOMiddleware(app), incoming=[DISCONNECT]))
-        assert world.key().outcome is Outcome.SUCCESS
+        assert (world.key().status, world.key().outcome) == (status, outcome)
 
 
 def test_a_full_answer_to_a_client_that_left_before_is_cancelled() -> None:
