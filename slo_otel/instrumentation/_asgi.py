@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import Active, active, register
-from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Course, Extractor, Requests, is_gone
+from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Course, Extractor, Requests, checked, is_gone
 from slo_otel.instrumentation._asgi_types import (
     DISCONNECT,
     RESPONSE_BODY,
@@ -46,8 +47,11 @@ class SLOMiddleware:
     """
 
     def __init__(self, app: ASGIApp, *, attributes: Extractor | None = None) -> None:
+        """Raises `ConfigurationError` for what is no application, and for `attributes` that cannot work."""
+        if not callable(app):
+            raise ConfigurationError(f"SLOMiddleware takes an ASGI application; got {app!r}")
         self.app = app
-        self._attributes = attributes
+        self._attributes = checked(attributes)
         self._requests: Requests | None = None
         observe(app)
         register(self)

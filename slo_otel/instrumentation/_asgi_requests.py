@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
-from slo_otel.errors import blame, swallow
+from slo_otel.errors import ConfigurationError, blame, swallow
 from slo_otel.instrumentation._asgi_types import Message, Scope
 from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._context import HOLDER, OUTER, SCOPE, Frame, leave
@@ -35,6 +36,16 @@ _INCOMPLETE: Final = "incomplete_response"
 _NO_RESPONSE: Final = "no_response"
 _SERVER_CANCELLED: Final = "server_cancelled"
 _TIMED_OUT: Final = "timeout"
+
+
+def checked(attributes: Extractor | None) -> Extractor | None:
+    """`attributes` itself. Raises `ConfigurationError` where it could say nothing of any request."""
+    if attributes is not None and (not callable(attributes) or iscoroutinefunction(attributes)):
+        raise ConfigurationError(
+            "attributes= takes a plain function of the scope, as in "
+            f'attributes=lambda scope: {{"tenant": tenant_of(scope)}}; got {attributes!r}'
+        )
+    return attributes
 
 
 class Course(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._asgi import SLOMiddleware
-from slo_otel.instrumentation._asgi_requests import Extractor
+from slo_otel.instrumentation._asgi_requests import Extractor, checked
 from slo_otel.instrumentation._asgi_types import ASGIApp
 from slo_otel.instrumentation._asgi_validation import observe
 
@@ -34,7 +34,7 @@ def instrument(app: AppT, *, attributes: Extractor | None = None) -> AppT:
         return app
     application = _application(app)
     if not hasattr(application.build_middleware_stack, _MARK):
-        _wrap(application, attributes)
+        _wrap(application, checked(attributes))
     return app
 
 

@@ -39,7 +39,7 @@ class Seen:
     def __str__(self) -> str:
         key = self.key
         what = key.operation or " ".join(filter(None, (key.method, key.route))) or "+".join(key.names)
-        parts = [what, "" if key.status is None else str(key.status), key.outcome.value]
+        parts = [what, "" if key.status is None else str(key.status), str(key.outcome)]
         parts += [f"reason={key.reason}" if key.reason else "", f"error={key.error_type}" if key.error_type else ""]
         parts += [f"{name}={value}" for name, value in key.attributes]
         parts += ["" if self.duration is None else f"{self.duration * 1000:.3g} ms"]

@@ -363,6 +363,25 @@ def test_instrument_refuses_what_it_cannot_wrap(wrong: object) -> None:
         instrument(wrong)
 
 
+async def _asynchronous(scope: Scope) -> dict[str, str]:
+    return {"tenant": scope["path"]}
+
+
+@pytest.mark.parametrize("wrong", [5, {"tenant": "one"}, _asynchronous])
+def test_an_extractor_that_could_say_nothing_is_refused(make: Callable[..., App], wrong: Any) -> None:
+    """Where it is written, not once a request; an asynchronous one would never be awaited."""
+    for set_up in (SLOMiddleware, instrument):
+        with pytest.raises(ConfigurationError, match="attributes="):
+            set_up(make(), attributes=wrong)
+
+
+def test_a_middleware_around_nothing_is_refused() -> None:
+    """An import that gave None is told at import."""
+    nothing: Any = None
+    with pytest.raises(ConfigurationError, match="ASGI application; got None"):
+        SLOMiddleware(nothing)
+
+
 # Lifespan.
 
 
