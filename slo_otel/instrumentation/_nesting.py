@@ -75,22 +75,33 @@ class Nesting:
         return rest._replace(nested_bad=nested_bad, absorbed=tuple(sorted(twice)))
 
 
-def settle(running: Active, key: CellKey, outer: Frame, duration: float, first_byte: float | None = None) -> None:
+def settle(
+    running: Active,
+    key: CellKey,
+    outer: Frame,
+    duration: float,
+    first_byte: float | None = None,
+    before: frozenset[str] = _NONE,
+) -> None:
     """Record a closed event: by itself, or into the events around it."""
-    resolved = absorb(running, running.cells.resolve(key), outer)
+    resolved = absorb(running, running.cells.resolve(key), outer, before)
     if resolved is not None:
         running.cells.record(resolved, duration, first_byte)
 
 
-def absorb(running: Active, resolved: CellKey, outer: Frame) -> CellKey | None:
-    """Let the events around it take what they share; what is left to record, or None."""
-    mine = running.declared.categories.intersection(resolved.names) if outer else _NONE
+def absorb(running: Active, resolved: CellKey, outer: Frame, before: frozenset[str] = _NONE) -> CellKey | None:
+    """Let the events around it take what they share; what is left to record, or None.
+
+    `before` are the categories of events around it that may be over already.
+    """
+    mine = running.declared.categories.intersection(resolved.names) if outer or before else _NONE
     shared = _NONE
     for frame, holder in around(outer) if mine else ():
         common = (mine - shared) & holder.categories(frame)
         if common:
             shared |= common
             _tell(running, holder, frame, resolved, common)
+    shared |= mine & before
     return running.nesting.rest(resolved, shared) if shared else resolved
 
 

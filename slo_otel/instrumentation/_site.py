@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from slo_otel.errors import blame, logger, swallow
 from slo_otel.instrumentation._active import Active, register
 from slo_otel.instrumentation._classify import classify, root_of
-from slo_otel.instrumentation._context import HOLDER, NOTHING, OUTER, Frame, client_gone, here, leave
+from slo_otel.instrumentation._context import HOLDER, NOTHING, OUTER, Frame, around, client_gone, here, leave
 from slo_otel.instrumentation._events import Event, close_event, event_of
 from slo_otel.instrumentation._nesting import absorb, settle
 from slo_otel.plan import CellKey, Kind, Outcome, Overrule
@@ -21,6 +21,7 @@ Judge = Callable[..., Outcome | None]
 
 CLOSED: Final = "GeneratorExit"
 """The error type of what its consumer closed before it was done: a generator, a coroutine nobody awaits."""
+_NONE: Final[frozenset[str]] = frozenset()
 NOT_BOUND: Final = object()
 """What a wrapper compares its frame's holder with until it has a cell: never equal."""
 
@@ -147,10 +148,18 @@ class Site:
         except Exception as ours:  # noqa: BLE001 - our fault must not hide the caller's
             swallow(ours, "track")
 
-    def cut(self, frame: Frame, elapsed: float) -> None:
-        """A generator was closed before it was exhausted: its consumer has gone."""
+    def shared(self, outer: Frame) -> frozenset[str]:
+        """The declared categories of its calls that an event around them carries."""
+        running = self._running
+        mine = self._prepared(running) if running is not None and outer else _NONE
+        carried = (holder.categories(frame) for frame, holder in around(outer)) if mine else ()
+        return mine.intersection(_NONE.union(*carried))
+
+    def cut(self, frame: Frame, elapsed: float, shared: frozenset[str]) -> None:
+        """A generator was closed before it was exhausted: its consumer has gone, and maybe what was around it."""
         if self._running is not None and frame:
             event = event_of(frame)
+            event.shared = shared
             event.client_gone = True
             event.error_type = CLOSED
             close_event(event, Outcome.CANCELLED, elapsed)

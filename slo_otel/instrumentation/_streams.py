@@ -19,13 +19,15 @@ R = TypeVar("R")
 class Stream:
     """One run of a tracked generator. Without a clock (no active runtime) it does nothing."""
 
-    __slots__ = ("_before", "_frame", "_perf", "_site", "_start")
+    __slots__ = ("_before", "_frame", "_inside", "_perf", "_shared", "_site", "_start")
 
     def __init__(self, site: Site, perf: Callable[[], float] | None) -> None:
         self._site = site
         self._perf = perf
         self._frame: Frame = site.frame()
         self._before: Frame = NOTHING
+        self._inside: Frame = NOTHING
+        self._shared: frozenset[str] | None = None
         self._start = perf() if perf is not None else 0.0
 
     def resume(self) -> None:
@@ -35,27 +37,35 @@ class Stream:
             self._frame[TOKEN] = enter(self._frame)
 
     def suspend(self) -> None:
-        """The generator has yielded: its consumer's events are the innermost ones again."""
+        """The generator has yielded: its consumer's events are the innermost ones again.
+
+        It may be closed after those, and by a collector in any context: what they share is noted now.
+        """
         if self._perf is not None:
+            if self._shared is None:
+                self._shared = self._site.shared(self._before)
+            self._inside = self._before
             enter(self._before)
 
     def ended(self, result: object) -> None:
         """Exhausted."""
-        self.suspend()
+        self._back()
         if self._perf is not None:
             self._site.done(self._frame, self._perf() - self._start, result)
 
     def failed(self, fault: BaseException) -> None:
         """An exception left the generator."""
-        self.suspend()
+        self._back()
         if self._perf is not None:
             self._site.failed(self._frame, self._perf() - self._start, fault)
 
     def cut(self) -> None:
         """Closed by its consumer before it was exhausted."""
-        self.suspend()
+        self._back()
         if self._perf is not None:
-            self._site.cut(self._frame, self._perf() - self._start)
+            if self._frame:
+                self._frame[OUTER] = self._inside
+            self._site.cut(self._frame, self._perf() - self._start, self._shared or frozenset())
 
     def closing(self, fault: BaseException) -> None:
         """Its own closing raised. A loop that shuts down cancels the closing of what was abandoned: still a cut."""
@@ -63,6 +73,10 @@ class Stream:
             self.cut()
         else:
             self.failed(fault)
+
+    def _back(self) -> None:
+        if self._perf is not None:
+            enter(self._before)
 
     def relay(self, source: Generator[Y, S | None, R]) -> Generator[Y, S, R]:
         """Everything the consumer sends or throws goes to the source, everything it yields comes back."""

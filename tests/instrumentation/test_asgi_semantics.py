@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from slo_otel.instrumentation import current_event, instrument, tag, track
+from slo_otel.instrumentation import Message, current_event, instrument, tag, track
 from slo_otel.plan import Outcome
 from slo_otel.recorder import tally
 from tests.instrumentation.asgi_fake import Exchange, exchange
@@ -432,3 +433,51 @@ def test_an_inner_failure_is_no_failure_of_slos_that_match_otherwise(make: Make,
     ask(instrument(make({"/": calling(("charge fails",))})))
     assert verdicts(world, "money") == Verdicts(bad=1)
     assert verdicts(world, "all") == Verdicts(good=1)
+
+
+@track("money", operation="tokens")
+async def async_tokens() -> AsyncIterator[bytes]:
+    """A stream of the request's category."""
+    while True:
+        yield b"token"
+        await asyncio.sleep(0)
+
+
+@track("money", operation="tokens")
+def tokens() -> Iterator[bytes]:
+    """The same in worker threads."""
+    while True:
+        yield b"token"
+
+
+@pytest.mark.parametrize("source", [async_tokens, tokens])
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_a_tracked_stream_that_outlives_its_request_is_no_second_event(
+    make: Make, source: Callable[[], object], version: str, world: World
+) -> None:
+    """The client leaves while a chunk is sent; the suspended generator is closed when the request is over."""
+
+    @tag("money")
+    async def handler(request: Request) -> Response:
+        return StreamingResponse(source())  # type: ignore[arg-type]  # either kind of iterator
+
+    sent = 0
+
+    async def leaves(message: Message) -> None:
+        nonlocal sent
+        sent += message["type"] == "http.response.body"
+        if sent == 3:
+            raise OSError("gone")
+
+    async def serve() -> None:
+        await exchange(app, "/", on_send=leaves, asgi={"version": "3.0", "spec_version": version})
+        gc.collect()
+        for _ in range(10):  # the loop's own task that closes what was collected
+            await asyncio.sleep(0)
+
+    app = instrument(make({"/": handler}))
+    asyncio.run(serve())
+    gc.collect()
+    assert verdicts(world, "money") == Verdicts(excluded=1)
+    assert world.key().outcome is Outcome.CANCELLED
+    assert [cell.key.kind for cell in world.recorder.snapshot(0, 0).cells if cell.count] == ["http"]

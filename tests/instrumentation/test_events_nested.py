@@ -160,6 +160,13 @@ slos:
         assert w.verdicts("patient") == Verdicts(good=1)
         assert w.verdicts("strict") == w.verdicts("acme") == Verdicts(bad=1)
         assert w.total() == 1
+    with world(policy) as w:
+        with track("money"):
+            for reason in ("broken", "quota"):
+                with suppress(KeyError), track("money", operation="charge") as inner:
+                    inner.set(reason=reason)
+                    raise KeyError
+        assert w.verdicts("patient") == w.verdicts("strict") == Verdicts(bad=1)
 
 
 def test_only_a_success_takes_a_failure_back() -> None:
