@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
@@ -17,14 +18,24 @@ from slo_otel.policy._scene import Scene, has_budget
 from slo_otel.policy._unsupported import notes_for
 from slo_otel.units import DAY_NS, Period
 
+_VARIABLE: Final = re.compile(r"\$\{?\w")
 _DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}
 
 
 def warn_of_file(scene: Scene, today: date) -> None:
     """Variables that are not set, severities that nobody hears of, reviews that are due."""
     _variables(scene)
+    _unexpanded(scene)
     _silent(scene)
     _reviews(scene, today)
+
+
+def _unexpanded(scene: Scene) -> None:
+    for key, name in (("service", scene.policy.service), ("namespace", scene.policy.namespace or "")):
+        if _VARIABLE.search(name):
+            message = f"{name!r} stays as it is written: variables are expanded in channels and pollers only"
+            fix = "write the name; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES must say the same"
+            scene.say((key,), message, fix, "not-expanded", level="warning")
 
 
 def _variables(scene: Scene) -> None:

@@ -19,6 +19,9 @@ _NEAR: Final = 0.84
 
 def warn_of_matches(scene: Scene) -> None:
     """What stands in a match and is likely meant to be something else."""
+    if "http" in scene.policy.categories:
+        message = "a category called http is never asked for: in a match http is every request"
+        scene.say(("categories", "http"), message, "rename it", "hidden-category", level="warning", at_key=True)
     for path, match in _matches(scene):
         for term in (*match.terms, *match.excepted):
             if isinstance(term, RouteTerm):

@@ -115,6 +115,20 @@ def test_a_likely_mistake_is_warned_of(said: Said, code: str, wrong: str, right:
     assert code not in codes(said(right, head))
 
 
+@pytest.mark.parametrize(
+    ("code", "head", "neighbour"),
+    [
+        ("not-expanded", "namespace: ${TEAM}\n", "namespace: team$\n"),
+        ("hidden-category", "categories: {http: POST /x}\n", "categories: {web: POST /x}\n"),
+    ],
+)
+def test_a_likely_mistake_at_the_top_is_warned_of(said: Said, code: str, head: str, neighbour: str) -> None:
+    """Likewise for keys of the file itself."""
+    found = [one for one in said(BUDGET, QUIET + head) if one.code == code]
+    assert [(one.level, bool(one.fix)) for one in found] == [("warning", True)]
+    assert code not in codes(said(BUDGET, QUIET + neighbour))
+
+
 def test_the_share_already_spent_is_printed(said: Said) -> None:
     """`sli < 97%` at 99 % fires after three times the budget."""
     found = next(one for one in said(f"{BUDGET}\nalerts: {{page: sli < 97%}}") if one.code == "too-late")
