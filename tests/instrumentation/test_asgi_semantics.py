@@ -16,7 +16,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from slo_otel.instrumentation import Message, current_event, instrument, tag, track
+from slo_otel.instrumentation import (
+    Message,
+    Receive,
+    Scope,
+    Send,
+    SLOMiddleware,
+    current_event,
+    instrument,
+    tag,
+    track,
+)
 from slo_otel.plan import Outcome
 from slo_otel.recorder import tally
 from tests.instrumentation.asgi_fake import Exchange, exchange
@@ -358,6 +368,23 @@ def test_leaving_before_the_first_byte_is_excluded_where_that_is_timed(
     assert (key.outcome, key.by_server, key.status) == (Outcome.CANCELLED, False, None)
     assert verdicts(world, "first-byte") == Verdicts(excluded=1)
     assert verdicts(world, "all") == Verdicts(excluded=1)
+
+
+def test_an_empty_chunk_is_no_first_byte() -> None:
+    """Servers flush headers with an empty body message; the first byte is the first one that is there."""
+    now = 1.0
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal now
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        now += 3.0
+        await send({"type": "http.response.body", "body": b"data", "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    with running(compiled(POLICY), perf=lambda: now) as world:
+        asyncio.run(exchange(SLOMiddleware(app)))
+        assert verdicts(world, "first-byte") == Verdicts(bad=1)
 
 
 # Nested events below a request.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
 from itertools import product
@@ -387,3 +387,26 @@ def test_an_inner_failure_in_a_failing_outer_call_is_one_bad_event(first: str, s
             outer(body)
         assert w.verdicts("money") == (Verdicts(bad=1) if "bad" in (first, second) else Verdicts(good=1))
         assert w.total() == 1
+
+
+@track("money", operation="stream")
+def stream() -> Generator[int]:
+    """A generator of the category."""
+    yield 1
+    yield 2
+
+
+def test_a_generator_belongs_to_where_it_ran_and_not_to_where_it_is_closed() -> None:
+    """Closed inside another event it is no part of that one; closed after its own host it stays part of it."""
+    with world() as w:
+        alone = stream()
+        next(alone)
+        with track("money"):
+            alone.close()
+        assert w.verdicts("money") == Verdicts(good=1, excluded=1)
+    with world() as w:
+        with track("money"):
+            inside = stream()
+            next(inside)
+        inside.close()
+        assert w.verdicts("money") == Verdicts(good=1)
