@@ -38,14 +38,14 @@ _SERVER_CANCELLED: Final = "server_cancelled"
 _TIMED_OUT: Final = "timeout"
 
 
-def checked(attributes: Extractor | None) -> Extractor | None:
+def checked(attributes: object) -> Extractor | None:
     """`attributes` itself. Raises `ConfigurationError` where it could say nothing of any request."""
     if attributes is not None and (not callable(attributes) or iscoroutinefunction(attributes)):
         raise ConfigurationError(
             "attributes= takes a plain function of the scope, as in "
             f'attributes=lambda scope: {{"tenant": tenant_of(scope)}}; got {attributes!r}'
         )
-    return attributes
+    return cast("Extractor | None", attributes)
 
 
 class Course(NamedTuple):
