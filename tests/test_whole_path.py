@@ -112,7 +112,7 @@ def expected_statuses(events: Counter[tuple[str, Group, str]]) -> dict[tuple[str
 
 
 @pytest.mark.parametrize("framework", MAKERS)
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(traffic=st.lists(st.tuples(scripts, st.sampled_from([0.0, 0.5, 3.0])), min_size=1, max_size=12))
 def test_every_number_is_what_the_policy_says_of_the_traffic(
     framework: str, traffic: list[tuple[Script, float]]
