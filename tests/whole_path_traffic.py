@@ -169,7 +169,7 @@ async def act(request: Request) -> Response:
         with suppress(*FAULTS.values()):
             await CALLS[call.operation](clock, call)
     for name, times, attributes in script.counts:
-        count(name, times, **dict(attributes))
+        count(name, times, attrs=dict(attributes))
     if script.word is not None:
         _say(*script.word)
     clock.advance(script.seconds)
