@@ -35,6 +35,7 @@ class Event:
 
     __slots__ = (
         "_carried",
+        "_shared",
         "active",
         "attributes",
         "by_server",
@@ -52,7 +53,6 @@ class Event:
         "overrule",
         "reason",
         "route",
-        "shared",
         "status",
     )
 
@@ -83,7 +83,7 @@ class Event:
         self.attributes: dict[str, str] = {}
         self.nested: dict[str, frozenset[str]] = {}
         """The indicators for which an inner event is bad just now, by the inner one's operation."""
-        self.shared: frozenset[str] = frozenset()
+        self._shared: frozenset[str] = frozenset()
         """The categories of events around it that may have closed before it: it is no second event of these."""
         self._carried: tuple[tuple[object, ...], frozenset[str]] | None = None
         self.closed = False
@@ -271,7 +271,7 @@ def _close(event: Event, running: Active, outcome: Outcome, duration: float, fir
     outer = cast("Frame", frame[OUTER]) if len(frame) > OUTER else NOTHING
     _complete(event, running, outcome)
     leave(frame)
-    settle(running, event.key(outcome), outer, duration, first_byte, event.shared)
+    settle(running, event.key(outcome), outer, duration, first_byte, event._shared)
 
 
 def _complete(event: Event, running: Active, outcome: Outcome) -> None:

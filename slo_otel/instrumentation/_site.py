@@ -159,7 +159,7 @@ class Site:
         """A generator was closed before it was exhausted: its consumer has gone, and maybe what was around it."""
         if self._running is not None and frame:
             event = event_of(frame)
-            event.shared = shared
+            event._shared = shared
             event.client_gone = True
             event.error_type = CLOSED
             close_event(event, Outcome.CANCELLED, elapsed)
