@@ -75,6 +75,7 @@ class Exports:
         self._sent: Outgoing | None = None
         self._current: Attempt | None = None
         self._due_ns: int | None = None
+        self._random = random.Random()  # noqa: S311 - jitter; of its own, so that a host's seeded generator stays as it is
         self._answered = False
         self._failing = False
         self._stopwatch = Stopwatch()
@@ -118,7 +119,7 @@ class Exports:
         if self._due_ns is not None and mono_ns < self._due_ns:
             return False
         first = self._due_ns is None
-        self._due_ns = mono_ns + int(self._interval_ns * (1 - _JITTER * random.random()))  # noqa: S311
+        self._due_ns = mono_ns + int(self._interval_ns * (1 - _JITTER * self._random.random()))
         return not first
 
     def flush(self, outgoing: Outgoing, timeout: float) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import Active, active, register
+from slo_otel.instrumentation._asgi_broken import watch_below
 from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Course, Extractor, Requests, checked, is_gone
 from slo_otel.instrumentation._asgi_types import (
     DISCONNECT,
@@ -54,6 +55,7 @@ class SLOMiddleware:
         self._attributes = checked(attributes)
         self._requests: Requests | None = None
         observe(app)
+        watch_below(app)
         register(self)
 
     def bind(self, active: Active | None) -> None:
@@ -124,7 +126,7 @@ class SLOMiddleware:
             if frame and frame[HOLDER] is not None:
                 requests.raised(Course(frame, scope, began, started, first, ended, left), fault)
             else:
-                requests.after_body(fault)
+                requests.after_body(scope, fault)
             raise
         if frame and frame[HOLDER] is not None:
             requests.returned(Course(frame, scope, began, started, first, ended, left))

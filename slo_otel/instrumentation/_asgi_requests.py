@@ -27,6 +27,8 @@ Extractor = Callable[[Scope], "Mapping[str, Scalar]"]
 
 FRAME: Final = "slo_otel.frame"
 """Where a request's scope carries its frame: two of our middlewares around one request see one event."""
+BROKEN: Final = "slo_otel.broken"
+"""Where the request's scope carries the exception of an application whose stream was then ended for it."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 """RFC 9110 section 9 and RFC 5789."""
 FAILED: Final = 500
@@ -120,6 +122,11 @@ class Requests:
     def answered(self, course: Course) -> None:
         """The last body message left, or a status of 500 and above was held until the application returned."""
         status, target = _status(course.started), self.table.find(course.scope)
+        broken = course.scope.get(BROKEN)
+        if broken is not None and not course.left:
+            outcome, error_type = classify(None, broken)
+            self._close(course, target, outcome, status, error_type)
+            return
         plain = self._is_plain(course)
         if plain and _recorded(course, target, status):
             return
@@ -155,9 +162,9 @@ class Requests:
         outcome, error_type = classify(None, fault)
         self._close(course, self.table.find(course.scope), outcome, _status(course.started), error_type)
 
-    def after_body(self, fault: BaseException) -> None:
+    def after_body(self, scope: Scope, fault: BaseException) -> None:
         """A background task raised: the answer stands, the failure is counted apart."""
-        if isinstance(fault, Exception):
+        if isinstance(fault, Exception) and BROKEN not in scope:
             self._active.recorder.after_body_errors += 1
 
     def _close(
@@ -229,6 +236,18 @@ def note_bad_input(scope: Scope) -> None:
         event.reason = event.reason or BAD_INPUT
     except Exception as fault:  # noqa: BLE001 - the user's error handler runs next, whatever happens here
         swallow(fault, "the reason bad_input")
+
+
+def note_broken(scope: Scope, fault: Exception) -> None:
+    """The application failed before its last body message, and something around it will still send one."""
+    frame: Frame | None = scope.get(FRAME)
+    if not frame or frame[HOLDER] is None:
+        return
+    try:
+        event_of(frame)  # a request with an event does not take the fast path
+        _scope_of(frame)[BROKEN] = fault
+    except Exception as ours:  # noqa: BLE001 - the application's own exception goes on, whatever happens here
+        swallow(ours, "a broken stream")
 
 
 def is_gone(fault: BaseException) -> bool:

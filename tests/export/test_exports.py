@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import socket
 import sys
 import threading
@@ -71,6 +72,14 @@ def _until(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
             return False
         threading.Event().wait(0.005)
     return True
+
+
+def test_the_generator_of_the_host_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jitter of the loop draws nothing from `random`, which a service may have seeded."""
+    monkeypatch.delattr(random, "random")
+    exports = _exports(InlineLane())
+    _poll(exports, range(5))
+    assert exports.wait_ns(5 * SECOND) <= SECOND
 
 
 def test_a_flush_arrives_whole_over_http(receiver: Receiver) -> None:

@@ -406,13 +406,33 @@ def test_middleware_inside_changes_nothing_of_the_event(
     assert (key.route, key.status, key.outcome) == (route, status, outcome)
 
 
-def test_a_stream_that_breaks_below_base_http_middleware_is_ended_properly(make: Callable[..., App]) -> None:
-    """Starlette's BaseHTTPMiddleware ends a broken stream with a last message: an answer, and one error after."""
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_stream_that_breaks_below_base_http_middleware_is_an_exception(
+    make: Callable[..., App], depth: int
+) -> None:
+    """Starlette's BaseHTTPMiddleware ends a broken stream with a last message; it is bad all the same."""
     with running() as world:
-        answer = ask(instrument(make([Middleware(BaseHTTPMiddleware, dispatch=_dispatch)])), "/late")
+        app = instrument(make([Middleware(BaseHTTPMiddleware, dispatch=_dispatch)] * depth))
+        answer = ask(app, "/late")
+        key = world.key()
+        ask(app, "/late")
+        assert (key.route, key.status, key.outcome, key.error_type) == (
+            "/late",
+            200,
+            Outcome.EXCEPTION,
+            "ZeroDivisionError",
+        )
+        assert (sum(world.counts().values()), world.limit("after_body_errors")) == (2, 0)
+    assert answer.complete
+
+
+def test_a_background_failure_below_base_http_middleware_changes_nothing(make: Callable[..., App]) -> None:
+    """An exception after the application's own last message stays a background failure, counted apart."""
+    with running() as world:
+        app = instrument(make([Middleware(BaseHTTPMiddleware, dispatch=_dispatch)]))
+        ask(app, "/background")
         assert world.key().outcome is Outcome.SUCCESS
         assert world.limit("after_body_errors") == 1
-    assert answer.complete
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""Streams that break below Starlette's `BaseHTTPMiddleware`, which is also what `@app.middleware("http")` makes.
+
+It ends a broken stream with a proper last body message and raises only afterwards, just as if a background task had
+failed. So the application below the innermost one is watched: what it raises before its own last body message is
+noted on the request before that message goes out.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from slo_otel.instrumentation._asgi_requests import note_broken
+from slo_otel.instrumentation._asgi_types import RESPONSE_BODY, ASGIApp, Message, Receive, Scope, Send
+
+_MOST: Final = 64
+"""Middleware looked through, in case something wraps itself."""
+
+
+class _Below:
+    """What the innermost `BaseHTTPMiddleware` wraps."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on, and note an exception that comes before the last body message."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        complete = False
+
+        async def relay(message: Message) -> None:
+            nonlocal complete
+            complete = complete or (message["type"] == RESPONSE_BODY and not message.get("more_body"))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, relay)
+        except Exception as fault:
+            if not complete:
+                note_broken(scope, fault)
+            raise
+
+
+def watch_below(app: object) -> None:
+    """Watch what the innermost `BaseHTTPMiddleware` of a middleware stack wraps. Harmless when done twice."""
+    kind = getattr(sys.modules.get("starlette.middleware.base"), "BaseHTTPMiddleware", None)
+    innermost = None
+    for _ in range(_MOST):
+        if kind is not None and isinstance(app, kind):
+            innermost = app
+        app = getattr(app, "app", None)
+        if app is None:
+            break
+    wrapped = getattr(innermost, "app", None)
+    if wrapped is not None and not isinstance(wrapped, _Below):
+        setattr(innermost, "app", _Below(wrapped))  # noqa: B010 - an attribute of a class we do not import
