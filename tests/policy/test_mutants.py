@@ -101,14 +101,14 @@ def problems_of(text: str) -> tuple[Problem, ...]:
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
 def test_a_damaged_policy_gives_problems_or_a_policy(path: Path) -> None:
-    """Fifty mutants of each file load and compile, or raise errors with a place, each in under a second."""
+    """Fifty mutants of each file load and compile, or raise errors with a place, each in under a second of CPU."""
     dice = random.Random(f"{path.stem}: seeded, so that a failure comes back")
     refused = 0
     for _ in range(PER_FILE):
         damaged = mutant(path.read_text(), dice)
-        start = time.perf_counter()
+        start = time.thread_time()
         found = problems_of(damaged)
-        assert time.perf_counter() - start < 1
+        assert time.thread_time() - start < 1
         rows = damaged.count("\n") + 2
         assert all(1 <= one.line <= rows and one.column >= 1 for one in found), found
         assert all(one.message and one.code and one.level == "error" for one in found)
