@@ -63,7 +63,8 @@ def _mounted(route: object) -> object:
 
 
 def _observed(handler: Handler) -> Handler:
-    if iscoroutinefunction(handler) or iscoroutinefunction(getattr(handler, "__call__", None)):  # noqa: B004
+    call = getattr(handler, "__call__", None)  # noqa: B004 - an object's own `async def __call__` is what is asked
+    if iscoroutinefunction(handler) or iscoroutinefunction(call):
 
         @wraps(handler)
         async def observed(connection: Any, error: Exception) -> Any:

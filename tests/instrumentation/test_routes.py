@@ -230,7 +230,7 @@ def counted_matches(app: Starlette) -> Iterator[list[str]]:
     try:
         yield calls
     finally:
-        Route.matches = genuine  # type: ignore[method-assign]
+        Route.matches = genuine  # type: ignore[method-assign]  # and put back
 
 
 def test_the_normal_path_does_not_match_a_second_time() -> None:

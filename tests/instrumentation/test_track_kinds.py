@@ -292,7 +292,7 @@ def test_a_decorated_function_is_the_same_kind_of_function() -> None:
 def test_a_decorated_function_can_be_pickled_by_name() -> None:
     """Process pools send functions by their qualified name."""
     assert pickle.loads(pickle.dumps(sync_function)) is sync_function  # noqa: S301 - our own bytes
-    assert pickle.loads(pickle.dumps(Service.static_method)) is Service.static_method  # noqa: S301
+    assert pickle.loads(pickle.dumps(Service.static_method)) is Service.static_method  # noqa: S301 - our own
 
 
 def shapes(a: int, b: int = 2, /, c: int = 3, *args: int, d: int, e: int = 5, **kw: int) -> object:
