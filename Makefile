@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 # pytest-xdist workers: two halve the time on two cores, more gain nothing there.
 WORKERS ?= 2
 
-.PHONY: help setup check format test demo e2e wheel interpreters clean
+.PHONY: help setup check format test soak demo e2e wheel interpreters clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -31,6 +31,9 @@ format: $(STAMP) ## apply the formatting and the safe lint fixes
 
 test: $(STAMP) ## every test that needs no other program
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+soak: $(STAMP) ## the long form of what make test does briefly: stress with more events and more seeds
+	SOAK=1 HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m soak --timeout=600 -n $(WORKERS)
 
 demo: $(STAMP) ## the payments service under traffic, with a live table; ends within a minute
 	@$(BIN)/python examples/payments/demo.py
