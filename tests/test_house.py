@@ -6,6 +6,7 @@ import ast
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,22 @@ MAX_LINES = 400
 # Spelled apart, so that this file does not contain what it looks for.
 MACHINE_PATHS = ("/" + "root/", "/" + "work/", "/" + "tmp/otc", "/" + "home/")
 ALLOWED_HOSTS = frozenset({"pypi.org", "files.pythonhosted.org"})
+DISTRIBUTIONS = {
+    "google.protobuf": "opentelemetry-exporter-otlp-proto-http",  # what it sends is made of both
+    "opentelemetry.proto": "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "pydantic": "pydantic",
+    "pydantic_core": "pydantic",
+    "rich": "rich",
+    "ruamel.yaml": "ruamel-yaml",
+    "typer": "typer",
+}
+"""Where each import comes from, among the dependencies and extras of pyproject.toml."""
+NOT_IMPORTED = {"opentelemetry-api", "httpx"}
+"""Declared all the same: the other half of the SDK, and what reads a Prometheus server one day."""
+HOSTS = {"pytest"}
+"""Who imports the module that imports them."""
 
 
 def tracked() -> list[Path]:
@@ -155,6 +172,32 @@ def test_the_lock_file_knows_every_dependency() -> None:
     declared = _names([*pyproject["project"]["dependencies"], *(name for extra in extras for name in extra)])
     assert {entry["name"] for entry in ours["requires-dist"]} == declared
     assert {entry["name"] for entry in ours["requires-dev"]["dev"]} == _names(pyproject["dependency-groups"]["dev"])
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """The modules that a source names in its imports, at any depth."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _distribution(module: str) -> str:
+    """The distribution of a third-party module; the module itself when the table does not know it."""
+    homes = (DISTRIBUTIONS[name] for name in DISTRIBUTIONS if f"{module}.".startswith(f"{name}."))
+    return next(homes, module)
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    """An undeclared import works by accident, and a dependency nothing imports costs every user."""
+    pyproject = project()
+    assert isinstance(pyproject["project"], dict)
+    extras = pyproject["project"]["optional-dependencies"].values()
+    declared = _names([*pyproject["project"]["dependencies"], *(name for extra in extras for name in extra)])
+    found = {name for path in modules() for name in _imported(ast.parse(path.read_text(encoding="utf-8")))}
+    foreign = {name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, "slo_otel", *HOSTS}}
+    assert {_distribution(name) for name in foreign} == declared - NOT_IMPORTED
 
 
 def test_the_version_is_the_newest_entry_of_the_changelog() -> None:

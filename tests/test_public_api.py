@@ -41,7 +41,33 @@ PUBLIC = {
     "tag",
     "track",
 }
-HEAVY = ("pydantic", "ruamel", "wrapt", "google.protobuf", "opentelemetry", "requests", "starlette", "fastapi")
+HEAVY = (
+    "pydantic",
+    "pydantic_core",
+    "ruamel",
+    "wrapt",
+    "opentelemetry",
+    "google",
+    "requests",
+    "starlette",
+    "fastapi",
+)
+"""Third-party packages that wait for `configure`, or never come."""
+SLOW = (
+    "asyncio",
+    "concurrent",
+    "ssl",
+    "socket",
+    "email",
+    "http",
+    "urllib",
+    "json",
+    "multiprocessing",
+    "importlib.metadata",
+)
+"""Parts of the standard library that most services load anyway, but a decorated library need not."""
+OURS = ("policy", "recorder", "ledger", "evaluation", "export", "runtime", "receive", "testing", "cli")
+"""The stages that no event needs before something is configured."""
 
 
 def test_the_public_names_are_these_and_sorted() -> None:
@@ -76,10 +102,20 @@ def test_the_version_is_the_installed_distributions(monkeypatch: pytest.MonkeyPa
     assert slo_otel.__version__ == "version of slo-otel"
 
 
-def test_importing_it_loads_no_heavy_library() -> None:
-    """Neither the policy's libraries nor an exporter, in a process of its own; decorating works without them."""
-    code = f"""
-import sys
+def loaded_by(code: str) -> set[str]:
+    """The modules that some code brings into a fresh process, with the packages they are in."""
+    whole = f"import sys\nbefore = set(sys.modules)\n{code}\nprint(*(set(sys.modules) - before))"
+    run = subprocess.run([sys.executable, "-c", whole], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def among(names: tuple[str, ...], loaded: set[str]) -> set[str]:
+    """Those of the names that were loaded."""
+    return {name for name in names if name in loaded}
+
+
+IMPORTED = "import slo_otel"
+DECORATED = """
 import slo_otel
 
 @slo_otel.track("ai_call")
@@ -88,8 +124,31 @@ def call(): return 1
 @slo_otel.tag("ai_call")
 def handler(): slo_otel.current_event().set(reason="x")
 
-call(); handler(); slo_otel.count("x")
-print([name for name in {HEAVY!r} if name in sys.modules])
+with slo_otel.track("block"):
+    call()
+handler()
+slo_otel.count("x")
+slo_otel.SLOMiddleware(handler)
 """
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("code", [IMPORTED, DECORATED], ids=["imported", "decorated"])
+def test_importing_and_decorating_load_nothing_heavy(code: str) -> None:
+    """Neither the policy's libraries nor an exporter, no network, no stage that only `configure` needs."""
+    stages = tuple(f"slo_otel.{stage}" for stage in OURS)
+    assert among(HEAVY + SLOW + stages, loaded_by(code)) == set()
+
+
+def test_what_waits_exists_and_is_loaded_by_configure() -> None:
+    """A list of misspelt modules would prove nothing: setting up loads these, an exporter when it sends."""
+    policy = ROOT / "examples" / "payments" / "slo.yaml"
+    loaded = loaded_by(f"import slo_otel; slo_otel.configure({str(policy)!r}).shutdown(0)")
+    waited = {
+        "pydantic",
+        "ruamel",
+        "opentelemetry",
+        "email",
+        "socket",
+        *(f"slo_otel.{stage}" for stage in OURS[:6]),
+    }
+    assert waited <= loaded
