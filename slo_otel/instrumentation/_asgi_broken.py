@@ -1,20 +1,24 @@
 """Streams that break below Starlette's `BaseHTTPMiddleware`, which is also what `@app.middleware("http")` makes.
 
 It ends a broken stream with a proper last body message and raises only afterwards, just as if a background task had
-failed. So the application below the innermost one is watched: what it raises before its own last body message is
-noted on the request before that message goes out.
+failed. So the application below the innermost one of each middleware stack is watched, in mounted applications too:
+what it raises before its own last body message is noted on the request before that message goes out.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Final
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
 
 from slo_otel.instrumentation._asgi_requests import note_broken
+from slo_otel.instrumentation._asgi_tree import parts
 from slo_otel.instrumentation._asgi_types import RESPONSE_BODY, ASGIApp, Message, Receive, Scope, Send
 
 _MOST: Final = 64
 """Middleware looked through, in case something wraps itself."""
+_WATCHED: Final = "__slo_otel_watched__"
 
 
 class _Below:
@@ -44,14 +48,44 @@ class _Below:
 
 
 def watch_below(app: object) -> None:
-    """Watch what the innermost `BaseHTTPMiddleware` of a middleware stack wraps. Harmless when done twice."""
+    """Watch every middleware stack in or below `app`, also those that are built at their first request.
+
+    Harmless when done twice.
+    """
+    _watch_stack(app)
+    for each in parts(app):
+        stack = getattr(each, "middleware_stack", None)
+        if stack is not None:
+            _watch_stack(stack)
+        elif hasattr(each, "build_middleware_stack"):
+            _watch_when_built(each)
+
+
+def _watch_when_built(application: Any) -> None:
+    """Starlette builds its stack lazily, and anew after `add_middleware`."""
+    build: Callable[[], ASGIApp] = application.build_middleware_stack
+    if hasattr(build, _WATCHED):
+        return
+
+    @wraps(build)
+    def build_middleware_stack() -> ASGIApp:
+        stack = build()
+        _watch_stack(stack)
+        return stack
+
+    setattr(build_middleware_stack, _WATCHED, True)
+    application.build_middleware_stack = build_middleware_stack
+
+
+def _watch_stack(stack: object) -> None:
+    """Watch what the innermost `BaseHTTPMiddleware` of one stack wraps."""
     kind = getattr(sys.modules.get("starlette.middleware.base"), "BaseHTTPMiddleware", None)
     innermost = None
     for _ in range(_MOST):
-        if kind is not None and isinstance(app, kind):
-            innermost = app
-        app = getattr(app, "app", None)
-        if app is None:
+        if kind is not None and isinstance(stack, kind):
+            innermost = stack
+        stack = getattr(stack, "app", None)
+        if stack is None:
             break
     wrapped = getattr(innermost, "app", None)
     if wrapped is not None and not isinstance(wrapped, _Below):

@@ -13,15 +13,11 @@ from inspect import iscoroutinefunction
 from typing import Any, Final, TypeAlias
 
 from slo_otel.instrumentation._asgi_requests import note_bad_input
-from slo_otel.instrumentation._routes import routes_of
+from slo_otel.instrumentation._asgi_tree import parts
 
 Handler: TypeAlias = Callable[[Any, Exception], Any]
 """Starlette's exception handler: sync or async, (connection, error) -> response."""
 _OBSERVED: Final = "__slo_otel_observed__"
-_MOST: Final = 1_000
-"""Objects looked at: an application that invents attributes must not keep us for ever."""
-_NEXT: Final = ("app", "middleware_stack")
-"""Where the wrappers of ASGI keep what they wrap; `middleware_stack` is Starlette's, once built."""
 
 
 def observe(app: object) -> None:
@@ -41,25 +37,10 @@ def observe(app: object) -> None:
 
 def _handler_maps(app: object) -> Iterator[dict[object, Handler]]:
     """Every map of handlers in the tree: Starlette's own one, and the copy its `ExceptionMiddleware` reads."""
-    seen: dict[int, object] = {}
-    waiting = [app]
-    while waiting and len(seen) < _MOST:
-        each = waiting.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen[id(each)] = each
+    for each in parts(app):
         for name in ("exception_handlers", "_exception_handlers"):
             if isinstance(handlers := getattr(each, name, None), dict):
                 yield handlers
-        waiting += [getattr(each, name, None) for name in _NEXT]
-        waiting += [_mounted(route) for route in routes_of(each) or ()]
-
-
-def _mounted(route: object) -> object:
-    """The application below a mount or a host, the router of an include; None for a route."""
-    if hasattr(route, "routes"):
-        return getattr(route, "app", None)
-    return getattr(route, "original_router", None)
 
 
 def _observed(handler: Handler) -> Handler:

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount
 
 from slo_otel.instrumentation import ASGIApp, Message, Receive, Scope, Send, SLOMiddleware, instrument
 from slo_otel.plan import Outcome
@@ -424,6 +426,30 @@ def test_a_stream_that_breaks_below_base_http_middleware_is_an_exception(
         )
         assert (sum(world.counts().values()), world.limit("after_body_errors")) == (2, 0)
     assert answer.complete
+
+
+@pytest.mark.parametrize(
+    ("wrap", "mounted"),
+    [
+        (SLOMiddleware, False),
+        (lambda app: SLOMiddleware(GZipMiddleware(app)), False),
+        (instrument, True),
+        (SLOMiddleware, True),
+    ],
+    ids=["by hand", "by hand around another", "mounted", "mounted, by hand"],
+)
+def test_a_stream_that_breaks_is_an_exception_wherever_base_http_middleware_stands(
+    make: Callable[..., App], wrap: Callable[[ASGIApp], ASGIApp], mounted: bool
+) -> None:
+    """The middleware of a mounted application is watched, and that of one which `SLOMiddleware` wraps by hand."""
+    inner = make([Middleware(BaseHTTPMiddleware, dispatch=_dispatch)])
+    with running() as world:
+        app = wrap(Starlette(routes=[Mount("/sub", inner)]) if mounted else inner)
+        for _ in range(2):
+            assert ask(app, "/sub/late" if mounted else "/late").complete
+        (key,) = {cell.key for cell in world.cells()}
+        assert (key.outcome, key.error_type) == (Outcome.EXCEPTION, "ZeroDivisionError")
+        assert (sum(world.counts().values()), world.limit("after_body_errors")) == (2, 0)
 
 
 def test_a_background_failure_below_base_http_middleware_changes_nothing(make: Callable[..., App]) -> None:
