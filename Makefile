@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 # pytest-xdist workers: two halve the time on two cores, more gain nothing there.
 WORKERS ?= 2
 
-.PHONY: help setup check format test soak demo e2e wheel interpreters clean
+.PHONY: help setup check format test soak mutate demo e2e wheel interpreters clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -34,6 +34,9 @@ test: $(STAMP) ## every test that needs no other program
 
 soak: $(STAMP) ## the long form of what make test does briefly: stress with more events and more seeds
 	SOAK=1 HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m soak --timeout=600 -n $(WORKERS)
+
+mutate: $(STAMP) ## mutation testing of units, recorder and evaluation; ONLY=slo_otel/units.py for a part of it
+	$(BIN)/python tools/mutate.py $(ONLY)
 
 demo: $(STAMP) ## the payments service under traffic, with a live table; ends within a minute
 	@$(BIN)/python examples/payments/demo.py

@@ -15,6 +15,7 @@ from slo_otel.runtime._configure import current
 # Derandomised, so that a red run can be repeated; `HYPOTHESIS_PROFILE=explore` looks further.
 settings.register_profile("house", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.register_profile("explore", deadline=None, max_examples=2_000, database=None, print_blob=True)
+settings.register_profile("brief", settings.get_profile("house"), max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 for name in [name for name in os.environ if name.startswith(("SLO_OTEL_", "OTEL_"))]:

@@ -1,6 +1,6 @@
-"""Make a virtual environment with the package (editable), its `cli` extra and the `dev` group.
+"""Make a virtual environment with the package (editable), its `cli` extra, the `dev` group and those named.
 
-    python3 tools/environment.py DIRECTORY
+    python3 tools/environment.py DIRECTORY [GROUP ...]
 
 Standard library only: it runs before anything is installed. The stamp `DIRECTORY/.installed` is written last, so an
 interrupted run is repeated by the next `make`.
@@ -18,11 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 STAMP = ".installed"
 
 
-def requirements() -> list[str]:
-    """What is installed beside the package: its `dev` group, which plain pip of any age can be given."""
+def requirements(*groups: str) -> list[str]:
+    """What is installed beside the package: lines of dependency groups, which plain pip of any age can be given."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    group: list[str] = project["dependency-groups"]["dev"]
-    return group
+    return [line for group in groups for line in project["dependency-groups"][group]]
+
+
+def renewed(directory: Path) -> bool:
+    """Whether the environment is at least as new as pyproject.toml."""
+    stamp = directory / STAMP
+    return stamp.exists() and stamp.stat().st_mtime >= (ROOT / "pyproject.toml").stat().st_mtime
 
 
 def venv_package() -> str | None:
@@ -54,7 +59,7 @@ def install(python: Path, *what: str) -> None:
     subprocess.run(command, check=True, cwd=ROOT)
 
 
-def main(directory: Path) -> int:
+def main(directory: Path, *groups: str) -> int:
     """Make the environment and fill it; 1 with one line when it cannot be made."""
     if missing := venv_package():
         print(missing, file=sys.stderr)
@@ -62,7 +67,7 @@ def main(directory: Path) -> int:
     try:
         python = make(directory)
         print(f"installing slo-otel and its development tools into {directory} (about a minute)", flush=True)
-        install(python, "--editable", ".[cli]", *requirements())
+        install(python, "--editable", ".[cli]", *requirements("dev", *groups))
     except subprocess.CalledProcessError as failed:
         print(f"setup failed: {' '.join(map(str, failed.cmd))}", file=sys.stderr)
         return 1
@@ -71,4 +76,4 @@ def main(directory: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else ".venv")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else ".venv"), *sys.argv[2:]))

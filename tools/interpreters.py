@@ -54,16 +54,10 @@ def can_make_environments(python: str) -> bool:
     return subprocess.run([python, "-c", _CAN_MAKE], check=False, capture_output=True).returncode == 0
 
 
-def renewed(directory: Path) -> bool:
-    """Whether the environment is at least as new as pyproject.toml."""
-    stamp = directory / environment.STAMP
-    return stamp.exists() and stamp.stat().st_mtime >= (environment.ROOT / "pyproject.toml").stat().st_mtime
-
-
 def run_tests(python: str, name: str) -> bool:
     """Make the environment of one version when it is old, and run the tests in it."""
     directory = environment.ROOT / ".cache" / f"venv-{name}"
-    if not renewed(directory):
+    if not environment.renewed(directory):
         subprocess.run([python, str(environment.ROOT / "tools/environment.py"), str(directory)], check=True)
     print(f"Python {name}: the tests", flush=True)
     tests = [str(directory / "bin/python"), "-m", "pytest", "-q", "-n", os.environ.get("WORKERS", "2")]
