@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Final
 from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import Active, active, register
 from slo_otel.instrumentation._asgi_broken import watch_below
-from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Course, Extractor, Requests, checked, is_gone
+from slo_otel.instrumentation._asgi_requests import (
+    FAILED,
+    FRAME,
+    Course,
+    Extractor,
+    Requests,
+    bound,
+    checked,
+    is_gone,
+)
 from slo_otel.instrumentation._asgi_types import (
     DISCONNECT,
     RESPONSE_BODY,
@@ -30,6 +39,7 @@ from slo_otel.instrumentation._lifespan import Flush, watch
 
 if TYPE_CHECKING:
     from slo_otel.instrumentation._context import Frame
+    from slo_otel.recorder import Cell
 
 _BODIES: Final = frozenset({RESPONSE_BODY, RESPONSE_PATHSEND})
 
@@ -94,22 +104,25 @@ class SLOMiddleware:
                     first = requests.perf()
                 return
             ended = requests.perf()
+            target = None
             status = started["status"]
             if status >= FAILED:
                 frame[TOKEN] = ANSWERED
                 return
             if not first and not left and requests.plain and frame[HOLDER] is requests and not frame[OUTER]:
+                cell: Cell | None
                 try:
                     cell = requests.table.known[id(scope["route"])].cells[scope["method"]][status]
                 except KeyError:
-                    pass
-                else:
+                    target = requests.table.find(scope)
+                    cell = bound(target, scope, status)
+                if cell is not None:
                     frame.clear()
                     cell.append(ended - began)
                     if len(cell.pending) >= cell.limit:
                         cell.drain()
                     return
-            requests.answered(Course(frame, scope, began, started, first, ended, left))
+            requests.answered(Course(frame, scope, began, started, first, ended, left, target))
 
         async def heed() -> Message:
             nonlocal left

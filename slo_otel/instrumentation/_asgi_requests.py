@@ -22,6 +22,7 @@ from slo_otel.plan import BAD_INPUT, OTHER_METHOD, Kind, Outcome
 if TYPE_CHECKING:
     from slo_otel.instrumentation._active import Active
     from slo_otel.instrumentation._bounds import Scalar
+    from slo_otel.recorder import Cell
 
 Extractor = Callable[[Scope], "Mapping[str, Scalar]"]
 
@@ -64,6 +65,8 @@ class Course(NamedTuple):
     """The last body message."""
     left: float
     """The client is known to have gone."""
+    target: Target | None = None
+    """Where it went, when that was looked up before."""
 
 
 Close = TypeVar("Close", bound="Callable[..., None]")
@@ -121,14 +124,16 @@ class Requests:
     @_harmless
     def answered(self, course: Course) -> None:
         """The last body message left, or a status of 500 and above was held until the application returned."""
-        status, target = _status(course.started), self.table.find(course.scope)
+        status, target = _status(course.started), course.target or self.table.find(course.scope)
         broken = course.scope.get(BROKEN)
         if broken is not None and not course.left:
             outcome, error_type = classify(None, broken)
             self._close(course, target, outcome, status, error_type)
             return
         plain = self._is_plain(course)
-        if plain and _recorded(course, target, status):
+        if plain and (cell := bound(target, course.scope, status)) is not None:
+            leave(course.frame)
+            cell.record(course.ended - course.began)
             return
         outcome = Outcome.CANCELLED if course.left else classify(status)[0]
         event = self._close(course, target, outcome, status)
@@ -209,14 +214,9 @@ class Requests:
             target.cells.setdefault(event.method, {})[event.status] = cell
 
 
-def _recorded(course: Course, target: Target, status: int) -> bool:
-    """Into the cell that is bound already, for targets that the fast path does not find by the route object."""
-    cell = target.cells.get(_method(course.scope), {}).get(status)
-    if cell is None:
-        return False
-    leave(course.frame)
-    cell.record(course.ended - course.began)
-    return True
+def bound(target: Target, scope: Scope, status: int) -> Cell | None:
+    """The cell of a plain answer of this target, if one was bound before."""
+    return target.cells.get(_method(scope), {}).get(status)
 
 
 def _describe(event: Event, target: Target) -> None:

@@ -67,8 +67,12 @@ class RouteTable:
             return self.unmatched
 
     def _find(self, scope: Scope) -> Target:
-        self._adopt(scope)
         found = identity(scope)
+        return self.known.get(id(found)) or self._first_time(scope, found)
+
+    def _first_time(self, scope: Scope, found: object | None) -> Target:
+        """A router, a route or a prefix that the table has no single answer for."""
+        self._adopt(scope)
         if found is None:
             return self._unrouted(scope)
         target = self.known.get(id(found))
