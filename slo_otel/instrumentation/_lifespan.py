@@ -28,7 +28,8 @@ async def watch(
     """Run the lifespan of `app`; before its last message goes out, run what `flush` gives then, in a thread.
 
     An application that has none (it returns or raises before it takes part, as Django does) would never hear of
-    the server's end, so one stands in for it.
+    the server's end, so one stands in for it. Starlette always has one, and says with `scope["app"]` that it was
+    reached: what it raises is a failure, which a server that needs the lifespan must hear of.
     """
     takes_part = False
 
@@ -47,7 +48,7 @@ async def watch(
     try:
         await app(scope, hear, relay)
     except Exception:
-        if takes_part or flush() is None:
+        if takes_part or "app" in scope or flush() is None:
             raise
     if not takes_part and flush() is not None:
         await _stand_in(receive, relay)

@@ -473,6 +473,23 @@ def test_a_lifespan_that_fails_or_is_not_measured_fails_as_before() -> None:
     assert asyncio.run(_run_lifespan(SLOMiddleware(_returns), None)) == []
 
 
+class _Broken:
+    """A middleware that fails whatever the connection is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._hidden = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise ValueError("no licence")
+
+
+@pytest.mark.parametrize("wrap", [instrument, SLOMiddleware, lambda app: SLOMiddleware(instrument(app))])
+def test_a_lifespan_that_starlette_has_and_that_raises_raises_as_before(wrap: Callable[[App], ASGIApp]) -> None:
+    """Starlette always has a lifespan: nobody stands in, or a server that needs it would start a broken service."""
+    with running() as world, pytest.raises(ValueError, match="no licence"):
+        asyncio.run(_run_lifespan(wrap(Starlette(middleware=[Middleware(_Broken)])), world))
+
+
 # Websockets.
 
 
