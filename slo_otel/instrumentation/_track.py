@@ -42,7 +42,7 @@ class Track:
         self._excluded = excluded
         self._attrs = attrs
         self._judge = judge
-        self._blocks: list[_Block] = []
+        self._blocks: dict[object, _Block] = {}
 
     def __call__(self, target: T) -> T:
         """The tracked form of a function, method, classmethod, staticmethod or partial, of the same kind.
@@ -61,7 +61,7 @@ class Track:
         event.frame[TOKEN] = enter(event.frame)
         event.operation = self._operation or self._name
         event.set(**self._attrs)
-        self._blocks.append((event, running.perf, running.perf()))
+        self._blocks[event] = (event, running.perf, running.perf())
         return event
 
     def __exit__(
@@ -90,12 +90,14 @@ class Track:
 
     def _leaving(self) -> _Block | None:
         """The innermost of its open blocks that belongs here; the last one opened where the context was lost."""
-        blocks = self._blocks
-        for _, holder in around(here()) if len(blocks) > 1 else ():
-            for at in range(len(blocks) - 1, -1, -1):
-                if blocks[at][0] is holder:
-                    return blocks.pop(at)
-        return blocks.pop() if blocks else None
+        for _, holder in around(here()):
+            # By identity, in one step: other threads open and close blocks of the same object meanwhile.
+            if (block := self._blocks.pop(holder, None)) is not None:
+                return block
+        try:
+            return self._blocks.popitem()[1]
+        except KeyError:
+            return None
 
     def _site(self) -> Site:
         return Site(self._name, self._operation, self._bad, self._excluded, self._attrs, self._judge)
