@@ -124,10 +124,17 @@ class Cell(Gate):
     def _fold(self, lock: RLock) -> int:
         """Move up to 1,024 pending values into the totals; how many. The caller holds the gate."""
         pending = self.pending
-        n = min(len(pending), MOST_AT_ONCE)
-        if not n:
+        n = len(pending)
+        if n > MOST_AT_ONCE:
+            n = MOST_AT_ONCE
+        elif not n:
             return 0
-        state = self._added(pending[:n])
+        try:
+            state = folded(self._state, pending[:n])
+        except Exception as fault:  # noqa: BLE001 - the record path of the host
+            # A fault of ours costs this batch, neither the request nor the memory of a stuck cell.
+            errors.swallow(fault, "recorder.fold")
+            state = self._state
         # No call is made from here to the return, so on CPython no handler raises between the halves of the commit,
         # and no other thread puts a fresh lock in place.
         if self._lock is not lock:
@@ -135,11 +142,3 @@ class Cell(Gate):
         self._state = state
         del pending[:n]
         return n
-
-    def _added(self, batch: list[Value]) -> CellSnapshot:
-        """The new totals. A fault of ours costs this batch, neither the request nor the memory of a stuck cell."""
-        try:
-            return folded(self._state, batch)
-        except Exception as fault:  # noqa: BLE001 - the record path of the host
-            errors.swallow(fault, "recorder.fold")
-            return self._state

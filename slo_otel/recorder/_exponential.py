@@ -49,10 +49,13 @@ def index_of(value: float) -> int:
     return (exponent - 1) * _PER_OCTAVE + bisect_left(_STEPS, mantissa * 2) - 1
 
 
-# One nanosecond to twelve days by one bisection; `index_of` answers for the rest of the doubles.
-_FIRST: Final = -30 * _PER_OCTAVE
-_EDGES: Final = tuple(map(edge, range(_FIRST, 20 * _PER_OCTAVE + 1)))
-_LAST: Final = len(_EDGES)
+FIRST: Final = -30 * _PER_OCTAVE
+EDGES: Final = tuple(map(edge, range(FIRST, 20 * _PER_OCTAVE + 1)))
+"""One nanosecond to twelve days by one bisection; `index_of` answers for the rest of the doubles.
+
+A value in `(EDGES[i-1], EDGES[i]]` is in bucket `FIRST + i - 1`.
+"""
+_LAST: Final = len(EDGES)
 
 
 class Buckets(Sequence[tuple[int, int]]):
@@ -61,11 +64,11 @@ class Buckets(Sequence[tuple[int, int]]):
     Never changed once made; `plus` returns new ones.
     """
 
-    __slots__ = ("_counts", "_indices")
+    __slots__ = ("counts", "indices")
 
     def __init__(self, indices: array[int], counts: array[int]) -> None:
-        self._indices = indices
-        self._counts = counts
+        self.indices = indices
+        self.counts = counts
 
     @staticmethod
     def of(pairs: Iterable[tuple[int, int]]) -> Buckets:
@@ -74,19 +77,17 @@ class Buckets(Sequence[tuple[int, int]]):
         return Buckets(array("h", [index for index, _ in found]), array("Q", [count for _, count in found]))
 
     def plus(self, ordered: Sequence[float], at: int) -> Buckets:
-        """These and the ascending values from position `at` on, which are all positive and normal.
-
-        One bisection of the values for each bucket they are in. The two look-ups, of the bucket's edge and of its
-        place here, are guessed first: most often it is the one beside the last.
-        """
-        indices, counts = self._indices, self._counts[:]
+        """These and the ascending values from position `at` on, which are all positive and normal."""
+        # One bisection of the values for each bucket they are in. The two look-ups, of the bucket's edge and of its
+        # place here, are guessed first: most often it is the one beside the last.
+        indices, counts = self.indices, self.counts[:]
         known, place, slot, stop = len(indices), 0, 0, len(ordered)
         while at < stop:
             value = ordered[at]
-            if not 0 < slot < _LAST or value > _EDGES[slot]:
-                slot = bisect_left(_EDGES, value, slot)
+            if not 0 < slot < _LAST or value > EDGES[slot]:
+                slot = bisect_left(EDGES, value, slot)
             if 0 < slot < _LAST:
-                index, upper = _FIRST + slot - 1, _EDGES[slot]
+                index, upper = FIRST + slot - 1, EDGES[slot]
                 slot += 1
             else:
                 index = index_of(value)
@@ -94,9 +95,7 @@ class Buckets(Sequence[tuple[int, int]]):
             if place == known or indices[place] != index:
                 place = bisect_left(indices, index, place)
                 if place == known or indices[place] != index:
-                    indices = indices[:] if indices is self._indices else indices
-                    indices.insert(place, index)
-                    counts.insert(place, 0)
+                    indices = self.opened(indices, counts, place, index)
                     known += 1
             end = bisect_right(ordered, upper, at, stop)
             counts[place] += end - at
@@ -104,11 +103,18 @@ class Buckets(Sequence[tuple[int, int]]):
             at = end
         return Buckets(indices, counts)
 
+    def opened(self, indices: array[int], counts: array[int], place: int, index: int) -> array[int]:
+        """`indices` and `counts` with a new, empty bucket; the indices are copied first where they are these."""
+        mine = indices[:] if indices is self.indices else indices
+        mine.insert(place, index)
+        counts.insert(place, 0)
+        return mine
+
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self.indices)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return zip(self._indices, self._counts, strict=True)
+        return zip(self.indices, self.counts, strict=True)
 
     @overload
     def __getitem__(self, at: int) -> tuple[int, int]: ...
@@ -117,11 +123,11 @@ class Buckets(Sequence[tuple[int, int]]):
     def __getitem__(self, at: int | slice) -> tuple[int, int] | tuple[tuple[int, int], ...]:
         if isinstance(at, slice):
             return tuple(self)[at]
-        return self._indices[at], self._counts[at]
+        return self.indices[at], self.counts[at]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Buckets):
-            return self._indices == other._indices and self._counts == other._counts
+            return self.indices == other.indices and self.counts == other.counts
         return tuple(self) == other if isinstance(other, tuple) else NotImplemented
 
     def __hash__(self) -> int:

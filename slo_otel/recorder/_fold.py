@@ -15,29 +15,33 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias, cast
 
 from slo_otel.recorder._exponential import SMALLEST, Buckets
+from slo_otel.recorder._few import FEW, few
 from slo_otel.recorder._snapshot import CellSnapshot, Histogram
 
 Value: TypeAlias = float | tuple[float, float | None]
 """What a cell takes: seconds, a count, or (seconds, seconds to the first byte or None)."""
 
-_FEW: Final = 16
-"""Below this, looking up each value is cheaper than looking up each bound."""
+_LARGEST: Final = sys.float_info.max
 
 
 def folded(state: CellSnapshot, batch: list[Value]) -> CellSnapshot:
     """The cell's totals with `batch` added. `batch` is the caller's copy and may be reordered."""
-    if state.duration is None:
-        count = _counts(cast("list[int]", batch))
-        return CellSnapshot(state.key, state.judgements, state.start_ns, state.count + count, None)
-    count = state.count + len(batch)
-    first = state.first_byte
+    key, judgements, start_ns, count, duration, first = state
+    if duration is None:
+        numbers: list[int] = batch  # type: ignore[assignment] # what a counted cell takes
+        return CellSnapshot(key, judgements, start_ns, count + _counts(numbers), None)
     if first is None:
-        duration = added(state.duration, cast("list[float]", batch))
-    else:
-        pairs = cast("list[tuple[float, float | None]]", batch)
-        duration = added(state.duration, [pair[0] for pair in pairs])
-        first = added(first, [pair[1] for pair in pairs if pair[1] is not None])
-    return CellSnapshot(state.key, state.judgements, state.start_ns, count, duration, first)
+        durations: list[float] = batch  # type: ignore[assignment] # what a timed cell takes
+        return CellSnapshot(key, judgements, start_ns, count + len(batch), added(duration, durations))
+    pairs: list[tuple[float, float | None]] = batch  # type: ignore[assignment] # what a streamed cell takes
+    return CellSnapshot(
+        key,
+        judgements,
+        start_ns,
+        count + len(pairs),
+        added(duration, [pair[0] for pair in pairs]),
+        added(first, [pair[1] for pair in pairs if pair[1] is not None]),
+    )
 
 
 def _counts(batch: list[int]) -> int:
@@ -49,19 +53,21 @@ def added(before: Histogram, values: list[float]) -> Histogram:
     """The histogram with `values` (seconds) in it."""
     if not values:
         return before
+    if len(values) < FEW and (found := few(before, values)) is not None:
+        return found
     ordered, total = _sound(values)
-    exponential = before.exponential
-    known = exponential if isinstance(exponential, Buckets) else Buckets.of(exponential)
-    zeros = bisect_left(ordered, SMALLEST)
+    bounds, counts, known, scale, exponential, zeros, sums, cuts = before
+    buckets = exponential if isinstance(exponential, Buckets) else Buckets.of(exponential)
+    low = bisect_left(ordered, SMALLEST)
     return Histogram(
-        before.bounds,
-        _explicit(before, ordered),
-        _finite(before.sum + total),
-        before.scale,
-        known.plus(ordered, zeros),
-        before.zeros + zeros,
-        _sums(before, ordered) if before.cuts else (),
-        before.cuts,
+        bounds,
+        _explicit(bounds, counts, ordered),
+        _finite(known + total),
+        scale,
+        buckets.plus(ordered, low),
+        zeros + low,
+        _sums(before, ordered) if cuts else sums,
+        cuts,
     )
 
 
@@ -91,17 +97,12 @@ def _usable(value: object) -> float:
 
 
 def _finite(total: float) -> float:
-    return min(total, sys.float_info.max)
+    return min(total, _LARGEST)
 
 
-def _explicit(before: Histogram, ordered: Sequence[float]) -> tuple[int, ...]:
+def _explicit(bounds: tuple[float, ...], known: tuple[int, ...], ordered: Sequence[float]) -> tuple[int, ...]:
     """A value equal to a bound belongs below it: buckets are `(lower, upper]`."""
-    counts = list(before.counts)
-    bounds = before.bounds
-    if len(ordered) < _FEW:
-        for value in ordered:
-            counts[bisect_left(bounds, value)] += 1
-        return tuple(counts)
+    counts = list(known)
     done, stop = 0, len(ordered)
     for at, bound in enumerate(bounds):
         end = bisect_right(ordered, bound, done)

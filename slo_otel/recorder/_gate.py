@@ -48,7 +48,7 @@ class Gate:
     def enter(self) -> RLock | None:
         """The lock, held; None when this thread is inside already, or another one for a second."""
         lock = self._lock
-        if lock.acquire(timeout=_WAIT_S):
+        if lock.acquire(False) or lock.acquire(True, _WAIT_S):
             return self._alone(lock)
         if self._inside:
             return None

@@ -59,6 +59,7 @@ class Recorder:
         self._clock = clock
         self._cells: dict[CellKey, Cell] = {}
         self._overflowed: dict[CellKey, Cell] = {}
+        self._full = False
         self._layouts = Layouts(plan)
         self._budget = Budget(max_series, 16 + max_series // 100, max_pending)
         self._adapting = threading.Lock()
@@ -142,6 +143,7 @@ class Recorder:
         return Cell(key, shared, layout, start_ns=self._clock.read().wall_ns, limit=limit)
 
     def _overflow(self, key: CellKey, judgements: tuple[Judgement, ...]) -> Cell:
+        self._full = True
         over, mapped = merged(key, judgements, key.names)
         found = self._cells.get(over)
         if found is None and not self._budget.overflow():
@@ -181,7 +183,7 @@ class Recorder:
     def _limits(self, cells: tuple[CellSnapshot, ...]) -> Limits:
         return Limits(
             series=len(cells),
-            overflowed_events=sum(cell.count for cell in cells if cell.key.overflow),
+            overflowed_events=sum(cell.count for cell in cells if cell.key.overflow) if self._full else 0,
             overflowed_values=self.overflowed_values.value,
             dropped_marks=self._journal.dropped.value,
             late_changes=self.late_changes.value,

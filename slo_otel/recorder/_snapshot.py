@@ -1,15 +1,19 @@
-"""What a recorder hands to its readers. Every reader keeps its own previous snapshot and subtracts."""
+"""What a recorder hands to its readers. Every reader keeps its own previous snapshot and subtracts.
+
+`Histogram` and `CellSnapshot` are made anew by every fold, so they are tuples: making one takes a third of the time
+of a frozen dataclass.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from slo_otel.plan import CellKey, Judgement
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(NamedTuple):
     """Cumulative counts of durations in seconds since the cell's start.
 
     `counts[i]` are the values in `(bounds[i-1], bounds[i]]`, the last one above all bounds, so
@@ -34,15 +38,14 @@ class Histogram:
         return sum(self.counts[: self.bounds.index(bound) + 1])
 
 
-@dataclass(frozen=True, slots=True)
-class CellSnapshot:
+class CellSnapshot(NamedTuple):
     """One series. An unchanged cell is the same object as in the previous snapshot."""
 
     key: CellKey
     judgements: tuple[Judgement, ...]
     start_ns: int
     """Wall time of the cell's creation, nanoseconds since the epoch."""
-    count: int
+    count: int  # type: ignore[assignment] # a series has events; nobody looks for a value in it with tuple.count
     duration: Histogram | None
     """None for events without a duration."""
     first_byte: Histogram | None = None

@@ -78,7 +78,7 @@ def test_an_older_snapshot_does_not_bring_back_a_cell_that_started_again() -> No
     writer.good(5)
     before = writer.snapshot(T0 + STEP)
     (cell,) = before.cells
-    after = replace(moved(before, T0 + 2 * STEP), cells=(replace(cell, start_ns=cell.start_ns + 1, count=2),))
+    after = replace(moved(before, T0 + 2 * STEP), cells=(cell._replace(start_ns=cell.start_ns + 1, count=2),))
     for snapshot in (before, after, before, after):
         ledger.append(snapshot)
     assert good(ledger, T0, T0 + 2 * STEP) == 7
@@ -102,7 +102,7 @@ def test_a_cell_that_starts_again_starts_at_zero() -> None:
     (cell,) = before.cells
     after = replace(before, taken_wall_ns=T0 + 2 * STEP, taken_mono_ns=T0 + 2 * STEP)
     ledger.append(before)
-    ledger.append(replace(after, cells=(replace(cell, start_ns=cell.start_ns + 1, count=2),)))
+    ledger.append(replace(after, cells=(cell._replace(start_ns=cell.start_ns + 1, count=2),)))
     assert good(ledger, T0, T0 + 2 * STEP) == 7
 
 
