@@ -22,17 +22,19 @@ ALLOWED_HOSTS = frozenset({"pypi.org", "files.pythonhosted.org"})
 DISTRIBUTIONS = {
     "google.protobuf": "opentelemetry-exporter-otlp-proto-http",  # what it sends is made of both
     "opentelemetry.proto": "opentelemetry-exporter-otlp-proto-http",
-    "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry.util": "opentelemetry-api",
     "pydantic": "pydantic",
     "pydantic_core": "pydantic",
+    "requests": "requests",
     "rich": "rich",
     "ruamel.yaml": "ruamel-yaml",
     "typer": "typer",
+    "urllib3": "urllib3",
 }
 """Where each import comes from, among the dependencies and extras of pyproject.toml."""
-NOT_IMPORTED = {"opentelemetry-api", "httpx"}
-"""Declared all the same: the other half of the SDK, and what reads a Prometheus server one day."""
+NOT_IMPORTED = {"httpx"}
+"""Declared all the same: what reads a Prometheus server one day."""
 HOSTS = {"pytest"}
 """Who imports the module that imports them."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import (
@@ -22,6 +21,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from slo_otel import names
 from slo_otel.evaluation import StatusSet
 from slo_otel.export._durations import DurationHistograms
+from slo_otel.export._environment import own_version
 from slo_otel.export._events import EventSums
 from slo_otel.export._gauges import evaluated, promised
 from slo_otel.export._own import Own, own_metrics
@@ -29,8 +29,8 @@ from slo_otel.export._series import Starts
 from slo_otel.plan import Plan
 from slo_otel.recorder import Snapshot
 
-MAX_POINTS: Final = 2_000
-"""Points in one request: 10,000 histograms in one go are more than a gRPC server takes (opentelemetry.md 0.7)."""
+MAX_POINTS: Final = 1_000
+"""Points in one request: with those of a histogram half a megabyte. nginx refuses more than one, gRPC four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,4 @@ def _part(metric: Metric, start: int, end: int) -> Metric:
 
 
 def _scope() -> InstrumentationScope:
-    try:
-        return InstrumentationScope(names.SCOPE, version("slo-otel"))
-    except PackageNotFoundError:
-        return InstrumentationScope(names.SCOPE)
+    return InstrumentationScope(names.SCOPE, own_version())

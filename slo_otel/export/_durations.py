@@ -9,14 +9,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeAlias, cast
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDataPoint, Metric
 from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 
 from slo_otel import names
-from slo_otel.export._series import Attributes, Group, Starts, attributes
-from slo_otel.plan import Fixed, Form, Indicator, Plan, Ruling, Split, Verdict
+from slo_otel.export._paced import Points, paced
+from slo_otel.export._series import Attributes, Member, Series, Starts, Totals, attributes, born
+from slo_otel.plan import Fixed, Form, Indicator, Judgement, Plan, Ruling, Split, Verdict
 from slo_otel.recorder import HTTP_BOUNDS, CellSnapshot, Histogram, Snapshot
 from slo_otel.units import seconds
 
@@ -60,13 +61,11 @@ def _sum_above(values: Histogram, bound: float) -> float:
 class _Pair:
     """The two histograms of one group."""
 
-    born_ns: int
     valid: Bins
     excluded: Bins
 
     def add(self, cell: CellSnapshot, ruling: Ruling) -> None:
         """Add one cell; the rulings of its thresholds differ only in the threshold, so one stands for all."""
-        self.born_ns = min(self.born_ns, cell.start_ns)
         duration = cell.duration
         if duration is None:
             return
@@ -93,50 +92,59 @@ class _Pair:
         self.valid.slow(cell.count - (sum(first.counts) if first is not None else 0), 0.0)
 
 
+_Timed: TypeAlias = tuple[int, tuple[tuple[Attributes, Bins], ...]]
+"""A series: since when it counts, and its histograms by verdict."""
+_Row: TypeAlias = tuple[Attributes, int, Bins]
+"""A point before it is made: attributes, start, buckets."""
+
+
 class DurationHistograms:
     """One histogram per latency indicator (entry and variant), group, and valid or excluded."""
 
     def __init__(self, plan: Plan, born_ns: int, starts: Starts) -> None:
+        """`born_ns` is the wall time since when this process counts."""
         self._born_ns = born_ns
         self._starts = starts
-        self._indicators = tuple(found for found in plan.indicators if found.form is Form.LATENCY)
-        self._bounds = {indicator.name: bounds(indicator) for indicator in self._indicators}
+        indicators = tuple(found for found in plan.indicators if found.form is Form.LATENCY)
+        self._bounds = {indicator.name: bounds(indicator) for indicator in indicators}
+        standing: Iterator[Series] = ((each.name, ()) for each in indicators if not each.dims)
+        self._totals = Totals(standing, self._sharing, self._added_up)
 
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
-        points = tuple(self._points(snapshot))
+        time_ns = snapshot.taken_wall_ns
+
+        def made(row: _Row) -> HistogramDataPoint:
+            told, start_ns, bins = row
+            return point(told, start_ns, time_ns, bins)
+
+        points = Points(tuple(self._rows(snapshot)), made)
         data = HistogramData(points, AggregationTemporality.CUMULATIVE)
         return Metric(names.DURATION, "Durations of the events of latency service levels.", "s", data)
 
-    def _points(self, snapshot: Snapshot) -> Iterator[HistogramDataPoint]:
-        for (indicator, group), pair in self._pairs(snapshot).items():
-            series = (names.DURATION, indicator, group)
-            start_ns = self._starts.of(series, pair.born_ns, snapshot.taken_wall_ns)
-            for verdict, bins in (("valid", pair.valid), ("excluded", pair.excluded)):
-                told = attributes(indicator, group, {names.SLO_VERDICT: verdict})
-                yield point(told, start_ns, snapshot.taken_wall_ns, bins)
+    def _rows(self, snapshot: Snapshot) -> Iterator[_Row]:
+        for series, (born_ns, histograms) in paced(self._totals.of(snapshot.cells).items()):
+            start_ns = self._starts.of((names.DURATION, series), born_ns, snapshot.taken_wall_ns)
+            for told, bins in histograms:
+                yield told, start_ns, bins
 
-    def _pairs(self, snapshot: Snapshot) -> dict[tuple[str, Group], _Pair]:
-        pairs: dict[tuple[str, Group], _Pair] = {
-            (each.name, ()): self._pair(each.name, self._born_ns) for each in self._indicators if not each.dims
-        }
-        for cell in snapshot.cells:
-            for indicator, (group, ruling) in self._first_rulings(cell).items():
-                pair = pairs.get((indicator, group)) or self._pair(indicator, cell.start_ns)
-                pair.add(cell, ruling)
-                pairs[indicator, group] = pair
-        return pairs
-
-    def _first_rulings(self, cell: CellSnapshot) -> dict[str, tuple[Group, Ruling]]:
-        found: dict[str, tuple[Group, Ruling]] = {}
-        for judgement in cell.judgements:
+    def _sharing(self, judgements: tuple[Judgement, ...]) -> Iterator[tuple[Series, Ruling]]:
+        """The first judgement of each indicator; the others differ only in the threshold."""
+        found: dict[str, tuple[Series, Ruling]] = {}
+        for judgement in judgements:
             if judgement.indicator in self._bounds:
-                found.setdefault(judgement.indicator, (judgement.group, judgement.ruling))
-        return found
+                found.setdefault(judgement.indicator, ((judgement.indicator, judgement.group), judgement.ruling))
+        return iter(found.values())
 
-    def _pair(self, indicator: str, born_ns: int) -> _Pair:
-        mine = self._bounds[indicator]
-        return _Pair(born_ns, Bins(mine), Bins(mine))
+    def _added_up(self, series: Series, members: list[Member]) -> _Timed:
+        indicator, group = series
+        pair = _Pair(Bins(self._bounds[indicator]), Bins(self._bounds[indicator]))
+        for cell, ruling in members:
+            pair.add(cell, ruling)
+        return born(self._born_ns, series, members), tuple(
+            (attributes(indicator, group, {names.SLO_VERDICT: verdict}), bins)
+            for verdict, bins in (("valid", pair.valid), ("excluded", pair.excluded))
+        )
 
 
 def bounds(indicator: Indicator) -> tuple[float, ...]:

@@ -7,16 +7,24 @@ a local Collector are enough. Nothing there costs one log line, once; `OTEL_METR
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
-from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.util.re import parse_env_headers
 
 from slo_otel.errors import ConfigurationError
 
 DEFAULT_INTERVAL_NS: Final = 60_000_000_000
 """The specification's `OTEL_METRIC_EXPORT_INTERVAL`."""
 _SUPPORTED: Final = ("", "otlp", "none")
-_TIMEOUTS: Final = ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+_COMPRESSIONS: Final = ("", "none", "gzip", "deflate")
+_CREDENTIALS: Final = (
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_METRICS_CREDENTIAL_PROVIDER",
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
+)
 
 
 def wanted() -> bool:
@@ -34,7 +42,7 @@ def _supported(chosen: list[str]) -> bool:
             f"OTEL_METRICS_EXPORTER is {','.join(chosen)!r}; slo_otel sends otlp. "
             f"Write otlp,{','.join(chosen)} or none, or give configure() an exporter"
         )
-    protocol = _first("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = _otlp("PROTOCOL")
     if protocol not in ("", "http/protobuf"):
         raise ConfigurationError(
             f"the OTLP protocol is {protocol!r}; slo_otel sends http/protobuf. "
@@ -44,6 +52,13 @@ def _supported(chosen: list[str]) -> bool:
         raise ConfigurationError(
             f"the OTLP endpoint is {endpoint()!r}; write a URL, for example http://localhost:4318 "
             "(OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT)"
+        )
+    if _otlp("COMPRESSION").lower() not in _COMPRESSIONS:
+        raise ConfigurationError(f"the OTLP compression is {_otlp('COMPRESSION')!r}; write gzip, deflate or none")
+    if provider := _first(*_CREDENTIALS):
+        raise ConfigurationError(
+            f"the OTLP credential provider is {provider!r}, which only the SDK's exporter asks. "
+            "Give configure() one: exporter=OTLPMetricExporter()"
         )
     return True
 
@@ -59,23 +74,72 @@ def interval_ns() -> int:
 
 
 def endpoint() -> str:
-    """Where metrics go, for messages; the exporter reads the variables itself."""
-    return _first("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT") or "http://localhost:4318"
+    """Where metrics go; a base URL unless it is the one for metrics."""
+    return _otlp("ENDPOINT") or "http://localhost:4318"
 
 
 def patience() -> float:
-    """Seconds an export may take: the exporter's own timeout where one is set, at most 30, else 5."""
+    """Seconds an export may take: OTEL_EXPORTER_OTLP_TIMEOUT where it is set, at most 30, else 5."""
     try:
-        return min(float(_first(*_TIMEOUTS) or 5.0), 30.0)
+        return min(float(_otlp("TIMEOUT") or 5.0), 30.0)
     except ValueError:
         return 5.0
 
 
-def otlp_exporter(timeout: float) -> MetricExporter:
-    """The SDK's http/protobuf exporter, by the environment; `timeout` seconds where it names none."""
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+@dataclass(frozen=True, slots=True)
+class Http:
+    """What the environment says about OTLP over HTTP (specification, protocol/exporter)."""
 
-    return OTLPMetricExporter(timeout=None if _first(*_TIMEOUTS) else timeout)
+    endpoint: str
+    headers: Mapping[str, str]
+    timeout: float
+    """Seconds that one request may take."""
+    compression: str
+    """`gzip`, `deflate` or `none`."""
+    verify: str | bool
+    """The certificates to trust: a file, or those of the system."""
+    cert: tuple[str, str] | str | None
+    """The client's certificate and key, or one file with both."""
+
+
+def http() -> Http:
+    """What the environment says now."""
+    compression = _otlp("COMPRESSION").lower() or "none"
+    return Http(
+        _first("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") or f"{endpoint().removesuffix('/')}/v1/metrics",
+        _headers(compression),
+        patience(),
+        compression,
+        _otlp("CERTIFICATE") or True,
+        _client(_otlp("CLIENT_CERTIFICATE"), _otlp("CLIENT_KEY")),
+    )
+
+
+def _headers(compression: str) -> Mapping[str, str]:
+    ours = {
+        "content-type": "application/x-protobuf",
+        "accept-encoding": "identity",
+        "user-agent": f"slo-otel-OTLP-Exporter-Python/{own_version() or 'unknown'}",
+    }
+    packed = {} if compression == "none" else {"content-encoding": compression}
+    return {**ours, **packed, **parse_env_headers(_otlp("HEADERS"), liberal=True)}
+
+
+def _client(certificate: str, key: str) -> tuple[str, str] | str | None:
+    return (certificate, key) if certificate and key else certificate or None
+
+
+@cache
+def own_version() -> str | None:
+    """The version of this package; None where it is not installed."""
+    try:
+        return version("slo-otel")
+    except PackageNotFoundError:
+        return None
+
+
+def _otlp(name: str) -> str:
+    return _first(f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}")
 
 
 def _first(*variables: str) -> str:

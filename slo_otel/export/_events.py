@@ -8,9 +8,10 @@ from typing import Final, TypeAlias
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Metric, NumberDataPoint, Sum
 
 from slo_otel import names
-from slo_otel.export._series import Attributes, Group, Starts, attributes
-from slo_otel.plan import SLO, CellKey, CountedRule, Form, Measure, NoRule, Plan, Tallying
-from slo_otel.recorder import CellSnapshot, Snapshot, Tally, tally
+from slo_otel.export._paced import Points, paced
+from slo_otel.export._series import Attributes, Member, Series, Starts, Totals, attributes, born
+from slo_otel.plan import SLO, CountedRule, Form, Judgement, Measure, NoRule, Plan, Ruling, Tallying
+from slo_otel.recorder import Snapshot, Tally, tally
 
 _ALL: Final = ("good", "bad", "excluded")
 _GIVEN: Final = {
@@ -18,10 +19,11 @@ _GIVEN: Final = {
     Tallying.GOOD_TOTAL: ("good", "excluded", "total"),
     Tallying.BAD_TOTAL: ("bad", "excluded", "total"),
 }
-_NOTHING: Final = Tally()
 
-_Shares: TypeAlias = tuple[tuple[str, Group, Tally], ...]
-"""What one cell adds: SLO, group, and the events by verdict."""
+_Counted: TypeAlias = tuple[int, tuple[tuple[Attributes, int], ...]]
+"""A series: since when it counts, and its events by verdict."""
+_Row: TypeAlias = tuple[Attributes, int, int]
+"""A point before it is made: attributes, start, value."""
 
 
 def verdicts(slo: SLO) -> tuple[str, ...]:
@@ -47,58 +49,44 @@ class EventSums:
     """
 
     def __init__(self, plan: Plan, born_ns: int, starts: Starts) -> None:
+        """`born_ns` is the wall time since when this process counts."""
         self._born_ns = born_ns
         self._starts = starts
-        self._slos = tuple(slo for slo in plan.slos if verdicts(slo))
-        self._held: dict[CellKey, tuple[CellSnapshot, _Shares]] = {}
-        self._told: dict[tuple[str, Group], tuple[tuple[str, Attributes], ...]] = {}
+        counted = tuple(slo for slo in plan.slos if verdicts(slo))
+        self._verdicts = {slo.name: verdicts(slo) for slo in counted}
         self._readers: dict[tuple[str, Measure], list[str]] = {}
-        for slo in self._slos:
+        for slo in counted:
             self._readers.setdefault((slo.indicator.name, slo.measure), []).append(slo.name)
+        standing: Iterator[Series] = ((slo.name, ()) for slo in counted if not slo.indicator.dims)
+        self._totals = Totals(standing, self._sharing, self._added_up)
 
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
-        points = tuple(self._points(snapshot))
+        time_ns = snapshot.taken_wall_ns
+
+        def point(row: _Row) -> NumberDataPoint:
+            told, start_ns, value = row
+            return NumberDataPoint(told, start_ns, time_ns, value)
+
+        points = Points(tuple(self._rows(snapshot)), point)
         data = Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True)
         return Metric(names.EVENTS, "Events by service level and verdict.", "{event}", data)
 
-    def _points(self, snapshot: Snapshot) -> Iterator[NumberDataPoint]:
-        time_ns = snapshot.taken_wall_ns
-        for slo, groups in zip(self._slos, self._totals(snapshot).values(), strict=True):
-            for group, (born_ns, found) in groups.items():
-                start_ns = self._starts.of((names.EVENTS, slo.name, group), born_ns, time_ns)
-                for verdict, told in self._attributes(slo, group):
-                    yield NumberDataPoint(told, start_ns, time_ns, getattr(found, verdict))
+    def _rows(self, snapshot: Snapshot) -> Iterator[_Row]:
+        for series, (born_ns, counts) in paced(self._totals.of(snapshot.cells).items()):
+            start_ns = self._starts.of((names.EVENTS, series), born_ns, snapshot.taken_wall_ns)
+            for told, value in counts:
+                yield told, start_ns, value
 
-    def _totals(self, snapshot: Snapshot) -> dict[str, dict[Group, tuple[int, Tally]]]:
-        totals = {slo.name: self._standing(slo) for slo in self._slos}
-        for cell in snapshot.cells:
-            for name, group, added in self._shares(cell):
-                born_ns, found = totals[name].get(group, (cell.start_ns, _NOTHING))
-                totals[name][group] = (min(born_ns, cell.start_ns), found + added)
-        return totals
+    def _sharing(self, judgements: tuple[Judgement, ...]) -> Iterator[tuple[Series, Ruling]]:
+        for judgement in judgements:
+            for name in self._readers.get((judgement.indicator, judgement.measure), ()):
+                yield (name, judgement.group), judgement.ruling
 
-    def _standing(self, slo: SLO) -> dict[Group, tuple[int, Tally]]:
-        return {} if slo.indicator.dims else {(): (self._born_ns, _NOTHING)}
-
-    def _shares(self, cell: CellSnapshot) -> _Shares:
-        """What a cell adds to each SLO. A cell that did not change is the same object, and most are idle."""
-        held = self._held.get(cell.key)
-        if held is not None and held[0] is cell:
-            return held[1]
-        shares = tuple(
-            (name, judgement.group, tally(cell, judgement.ruling))
-            for judgement in cell.judgements
-            for name in self._readers.get((judgement.indicator, judgement.measure), ())
+    def _added_up(self, series: Series, members: list[Member]) -> _Counted:
+        name, group = series
+        found = sum((tally(cell, ruling) for cell, ruling in members), Tally())
+        return born(self._born_ns, series, members), tuple(
+            (attributes(name, group, {names.SLO_VERDICT: verdict}), getattr(found, verdict))
+            for verdict in self._verdicts[name]
         )
-        self._held[cell.key] = (cell, shares)
-        return shares
-
-    def _attributes(self, slo: SLO, group: Group) -> tuple[tuple[str, Attributes], ...]:
-        found = self._told.get((slo.name, group))
-        if found is None:
-            found = tuple(
-                (verdict, attributes(slo.name, group, {names.SLO_VERDICT: verdict})) for verdict in verdicts(slo)
-            )
-            self._told[slo.name, group] = found
-        return found

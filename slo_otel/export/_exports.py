@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
@@ -21,13 +22,21 @@ from slo_otel.errors import guard
 from slo_otel.export import _environment as environment
 from slo_otel.export._attempt import Attempt
 from slo_otel.export._data import Outgoing, Translation, requests
+from slo_otel.export._given import GivenSender
 from slo_otel.export._lane import Lane
 from slo_otel.export._own import ExportTimes, Stopwatch
+from slo_otel.export._sender import Failure, Sender
 
 _JITTER: Final = 0.1
 """The share of the interval by which exports are spread, so that workers do not send together."""
 _STEP_ASIDE: Final = 1.0
 """Seconds that a flush waits for a periodic export that is under way, before it takes its place."""
+
+_GRACE: Final = 0.1
+"""Seconds that an attempt may need to end once its connection was shut down."""
+_TIMEOUT: Final = Failure("timeout", "no answer in time")
+_BUSY: Final = Failure("busy", "too many exports before this one still hang")
+_FAULT: Final = Failure("fault", "a fault of ours")
 
 _KEPT: Final = "totals are kept and sent when it answers"
 
@@ -35,20 +44,27 @@ logger = logging.getLogger("slo_otel")
 
 
 class Source:
-    """Where exporters come from: made by the environment, in the thread that uses them, or given by the user.
+    """Where senders come from: made by the environment, in the thread that uses them, or the user's exporter.
 
     One that we made is thrown away when it hangs. A given one cannot be replaced, so it is waited for.
     """
 
     def __init__(self, given: MetricExporter | None = None) -> None:
-        self._given = given
+        """Imports what sends: at set-up, since the first export of a service under load would hold it up."""
+        self._given = None if given is None else GivenSender(given)
+        if given is None:
+            import_module("slo_otel.export._http")
         self.replaceable = given is None
         self.name = environment.endpoint() if given is None else type(given).__name__
         self.patience = environment.patience()
 
-    def make(self) -> MetricExporter:
-        """An exporter to use; the given one every time."""
-        return self._given if self._given is not None else environment.otlp_exporter(self.patience)
+    def make(self) -> Sender:
+        """A sender to use; the given one every time."""
+        if self._given is not None:
+            return self._given
+        from slo_otel.export._http import HttpSender
+
+        return HttpSender(environment.http())
 
 
 class Exports:
@@ -70,7 +86,7 @@ class Exports:
         self._interval_ns = interval_ns
         self._lock = threading.RLock()
         self._turn = threading.Lock()  # one flush at a time
-        self._exporter: MetricExporter | None = None
+        self._sender: Sender | None = None
         self._newest: Outgoing | None = None
         self._sent: Outgoing | None = None
         self._current: Attempt | None = None
@@ -98,21 +114,30 @@ class Exports:
         """Begin the export that is due at `mono_ns`, and give up the one that hangs. Returns at once."""
         if self._source is None:
             return
-        with self._lock:
-            current = self._current
-            if current is not None:
-                if time.monotonic() >= current.deadline:
-                    self._give_up(current)
-            elif self._is_due(mono_ns) and self._newest is not None and self._newest is not self._sent:
-                self._begin(self._newest, self._source.patience, patient=True)
+        current = self._current
+        if current is not None:
+            self._expire(current)
+        else:
+            with self._lock:
+                if self._is_due(mono_ns) and self._newest is not None and self._newest is not self._sent:
+                    self._begin(self._newest, self._source.patience, patient=True)
         self._speak()
+
+    def _expire(self, attempt: Attempt) -> None:
+        """Stop an attempt at its deadline; give it up a moment later."""
+        late = time.monotonic() - attempt.deadline
+        if late >= _GRACE:
+            self._give_up(attempt)
+        elif late >= 0:
+            self._stop(attempt)
 
     def wait_ns(self, mono_ns: int) -> int:
         """Nanoseconds until `poll` has something to do, at most the interval."""
         with self._lock:
             current = self._current
             if current is not None:
-                return max(int((current.deadline - time.monotonic()) * 1e9), 1_000_000)
+                left = current.deadline - time.monotonic()
+                return max(int((left if left > 0 else left + _GRACE) * 1e9), 1_000_000)
             return self._interval_ns if self._due_ns is None else max(self._due_ns - mono_ns, 1_000_000)
 
     def _is_due(self, mono_ns: int) -> bool:
@@ -142,7 +167,7 @@ class Exports:
             self._step_aside(deadline)
             attempt = self._begin_flush(deadline)
         attempt.finished.wait(max(deadline - time.monotonic(), 0.0))
-        self._give_up(attempt)
+        self._end(attempt)
         return attempt.ok
 
     def _step_aside(self, deadline: float) -> None:
@@ -150,7 +175,14 @@ class Exports:
         current = self._current
         if current is not None:
             current.finished.wait(max(min(_STEP_ASIDE, (deadline - time.monotonic()) / 2), 0.0))
-            self._give_up(current)
+            self._end(current)
+
+    def _end(self, attempt: Attempt) -> None:
+        """Stop an attempt, and give it up when it does not end a moment later."""
+        if not attempt.finished.is_set():
+            self._stop(attempt)
+            attempt.finished.wait(_GRACE if self._replaceable else 0.0)
+            self._give_up(attempt)
 
     def _begin_flush(self, deadline: float) -> Attempt | None:
         with self._lock:
@@ -160,13 +192,13 @@ class Exports:
             return self._begin(self._newest, deadline - time.monotonic(), patient=patient)
 
     def shutdown(self, outgoing: Outgoing, timeout: float) -> bool:
-        """Flush, then let the exporter go, within `timeout` seconds altogether."""
+        """Flush, then let the sender go, within `timeout` seconds altogether."""
         deadline = time.monotonic() + timeout
         sent = self.flush(outgoing, timeout)
         closed = threading.Event()
         with self._lock:
-            exporter, self._exporter = self._exporter, None
-            closing = exporter is not None and self._lane.submit(lambda: _close(exporter, closed))
+            sender, self._sender = self._sender, None
+            closing = sender is not None and self._lane.submit(lambda: _close(sender, closed))
             self._lane.close()
         if closing:
             closed.wait(max(deadline - time.monotonic(), 0.0))
@@ -179,73 +211,82 @@ class Exports:
         attempt = Attempt(send, time.monotonic() + seconds, patient=patient)
         self._current = attempt
         if not self._lane.submit(lambda: self._run(attempt, outgoing)):
-            self._settle(attempt, "busy")
+            self._settle(attempt, _BUSY)
         return attempt
 
     def _run(self, attempt: Attempt, outgoing: Outgoing) -> None:
         began_ns = time.thread_time_ns()
-        error: str | None = "fault"
+        failure: Failure | None = _FAULT
         try:
             with guard("export"):
-                exporter = self._open(attempt)
-                error = "cancelled" if exporter is None else attempt.send(exporter)
+                sender = self._open(attempt)
+                failure = _TIMEOUT if sender is None else attempt.send(sender)
         finally:
             with self._lock:
                 self.cpu_ns += time.thread_time_ns() - began_ns
-                if attempt is self._current and error is None:
+                if attempt is self._current and failure is None:
                     self._sent = outgoing
-                self._settle(attempt, error)
+                self._settle(attempt, failure)
             self._speak()
 
-    def _open(self, attempt: Attempt) -> MetricExporter | None:
+    def _open(self, attempt: Attempt) -> Sender | None:
         with self._lock:
             if attempt is not self._current or self._source is None:
                 return None
-            if self._exporter is not None:
-                return self._exporter
+            if self._sender is not None:
+                return self._sender
             source = self._source
         made = source.make()
         with self._lock:
-            if attempt is self._current:
-                self._exporter = made
+            if attempt is self._current and not attempt.cancelled:
+                self._sender = made
         return made
 
-    def _give_up(self, attempt: Attempt) -> None:
-        """Stop waiting for an attempt that has not finished; its thread and its exporter are left to it."""
+    @property
+    def _replaceable(self) -> bool:
+        return self._source is not None and self._source.replaceable
+
+    def _stop(self, attempt: Attempt) -> None:
+        """End what an attempt waits for: its sender's connection is shut down and the sender thrown away."""
         with self._lock:
             if attempt is not self._current:
                 return
             attempt.cancel()
-            exporter = self._exporter
-            self._settle(attempt, "timeout")
-            if self._source is None or not self._source.replaceable:
+            if not self._replaceable:
                 return
-            self._exporter = None
-            self._lane.abandon()
-        if exporter is not None:
-            _close(exporter, threading.Event())  # ends a retry at once; a request in flight ends by its own timeout
+            sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.stop()
 
-    def _settle(self, attempt: Attempt, error: str | None) -> None:
+    def _give_up(self, attempt: Attempt) -> None:
+        """Stop waiting for an attempt that cannot be ended, in a look-up of a name for example."""
+        with self._lock:
+            if attempt is self._current:
+                attempt.cancel()
+                self._settle(attempt, _TIMEOUT)
+                if self._replaceable:
+                    self._sender = None
+                    self._lane.abandon()
+
+    def _settle(self, attempt: Attempt, failure: Failure | None) -> None:
         """Say how an attempt ended, once: what was given up ends as given up."""
         if attempt is not self._current:
             return
         self._current = None
-        if attempt.spent:
-            self._exporter = None
-        self._stopwatch.note(time.monotonic() - attempt.began, error)
-        self._tell(attempt.reason or error, failed=error is not None)
-        attempt.ok = error is None
+        self._stopwatch.note(time.monotonic() - attempt.began, None if failure is None else failure.kind)
+        self._tell(failure)
+        attempt.ok = failure is None
         attempt.finished.set()
 
-    def _tell(self, reason: str | None, *, failed: bool) -> None:
+    def _tell(self, failure: Failure | None) -> None:
         """One line when exports begin to fail and one when they work again; `_speak` says it without the lock."""
         name = self._source.name if self._source is not None else ""
-        if failed and not self._failing:
-            self._lines.append((logging.WARNING, f"no export to {name} ({reason}); {_KEPT}"))
-        elif self._failing and not failed:
+        if failure is not None and not self._failing:
+            self._lines.append((logging.WARNING, f"no export to {name} ({failure.reason}); {_KEPT}"))
+        elif failure is None and self._failing:
             self._lines.append((logging.INFO, f"exports to {name} arrive again"))
-        self._failing = failed
-        self._answered = self._answered or not failed
+        self._failing = failure is not None
+        self._answered = self._answered or failure is None
 
     def _speak(self) -> None:
         while self._lines:
@@ -253,10 +294,8 @@ class Exports:
             logger.log(level, "slo_otel: %s", line)
 
 
-def _close(exporter: MetricExporter, closed: threading.Event) -> None:
+def _close(sender: Sender, closed: threading.Event) -> None:
     try:
-        exporter.shutdown()
-    except Exception:
-        logger.debug("slo_otel: the exporter failed to shut down", exc_info=True)
+        sender.close()
     finally:
         closed.set()

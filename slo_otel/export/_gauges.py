@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from opentelemetry.sdk.metrics.export import Gauge, Metric, NumberDataPoint
 
 from slo_otel import names
 from slo_otel.evaluation import Status, StatusSet, nominal_ns
+from slo_otel.export._paced import Points, paced
 from slo_otel.export._series import Attributes, attributes
 from slo_otel.plan import SLO, LatencyObjective, Plan
 from slo_otel.units import SECOND_NS, Rolling, format_duration, seconds
@@ -30,29 +32,36 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 }
 
 
+_Row: TypeAlias = tuple[Attributes, float]
+"""A point before it is made: attributes and value."""
+
+
 @dataclass(slots=True)
 class _Sheet:
     """Gauge points by metric, at one time; one point per metric and attributes."""
 
     time_ns: int
-    points: dict[str, dict[frozenset[tuple[str, str]], NumberDataPoint]] = field(default_factory=dict)
+    rows: dict[str, dict[frozenset[tuple[str, str]], _Row]] = field(default_factory=dict)
 
     def put(self, name: str, value: float | None, told: Attributes) -> None:
         if value is None or not math.isfinite(value):
             return
-        point = NumberDataPoint(told, 0, self.time_ns, value)
-        self.points.setdefault(name, {})[frozenset(told.items())] = point
+        self.rows.setdefault(name, {})[frozenset(told.items())] = (told, value)
 
     def metrics(self) -> Iterator[Metric]:
-        for name, found in self.points.items():
+        for name, found in self.rows.items():
             unit, description = _TEXTS[name]
-            yield Metric(name, description, unit, Gauge(tuple(found.values())))
+            yield Metric(name, description, unit, Gauge(Points(tuple(found.values()), self._point)))
+
+    def _point(self, row: _Row) -> NumberDataPoint:
+        told, value = row
+        return NumberDataPoint(told, 0, self.time_ns, value)
 
 
 def promised(plan: Plan, time_ns: int) -> tuple[Metric, ...]:
     """What the policy says: objectives, thresholds, windows, and `slo.info`."""
     sheet = _Sheet(time_ns)
-    for slo in plan.slos:
+    for slo in paced(plan.slos):
         _promise(sheet, slo)
         sheet.put(names.INFO, 1, _info(plan, slo))
     return tuple(sheet.metrics())
@@ -84,7 +93,7 @@ def _info(plan: Plan, slo: SLO) -> Attributes:
 def evaluated(statuses: StatusSet) -> tuple[Metric, ...]:
     """What the evaluation says, at its own tick, every point with the scope it holds for."""
     sheet = _Sheet(statuses.at_ns)
-    for status in statuses.statuses:
+    for status in paced(statuses.statuses):
         _evaluate(sheet, status, {names.SLO_SCOPE: statuses.scope.value})
     return tuple(sheet.metrics())
 
