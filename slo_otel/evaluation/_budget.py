@@ -15,6 +15,10 @@ from slo_otel.evaluation._windows import Span
 from slo_otel.plan import Tallying
 from slo_otel.recorder import Tally
 
+_OK, _INSUFFICIENT, _NO_DATA = State.OK, State.INSUFFICIENT, State.NO_DATA
+_GOOD_BAD = Tallying.GOOD_BAD
+"""Members of an enumeration are looked up thousands of times a tick."""
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorBudget:
@@ -45,7 +49,7 @@ def derived(tallying: Tallying, counted: Tally) -> Tally:
 
     What was excluded leaves the total. Good (or bad) beyond it is clamped to it (POLICY.md 5); `skewed` tells.
     """
-    if tallying is Tallying.GOOD_BAD:
+    if tallying is _GOOD_BAD:
         return counted
     total = _valid(counted)
     if tallying is Tallying.GOOD_TOTAL:
@@ -57,7 +61,7 @@ def derived(tallying: Tallying, counted: Tally) -> Tally:
 
 def skewed(tallying: Tallying, counted: Tally) -> bool:
     """Whether a part was counted more often than the whole."""
-    if tallying is Tallying.GOOD_BAD:
+    if tallying is _GOOD_BAD:
         return False
     part = counted.good if tallying is Tallying.GOOD_TOTAL else counted.bad
     return part > _valid(counted)
@@ -117,10 +121,10 @@ def state(valid: int, bad: int, sample: Sample, *, breached: bool) -> State:
 
 def burn(tally: Tally, window_ns: int, error_budget: ErrorBudget, sample: Sample) -> Burn:
     """The burn rate over one look-back window, and whether it rests on enough events."""
-    bad = tally.bad
-    valid = tally.good + bad
+    good, bad, _, _ = tally
+    valid = good + bad
     if not valid:
-        return Burn(window_ns, None, None, 0, State.NO_DATA)
+        return Burn(window_ns, None, None, 0, _NO_DATA)
     enough = valid >= sample.min_events and not 0 < bad < sample.min_failures
     rate = burn_rate(bad, valid, error_budget.ratio)
-    return Burn(window_ns, rate, tally.good / valid, valid, State.OK if enough else State.INSUFFICIENT)
+    return Burn(window_ns, rate, good / valid, valid, _OK if enough else _INSUFFICIENT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import isinf
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from slo_otel.evaluation._budget import budget, burn, coverage, derived, excluded_share, skewed, sli, state
 from slo_otel.evaluation._needs import Asked, asked
@@ -16,8 +16,10 @@ from slo_otel.recorder import Tally
 
 _NOTHING = Tally()
 
-_Answered: TypeAlias = tuple[Mapping[Group, Counted], ...]
-"""The answers of one SLO by group: the compliance window first, then the look-backs."""
+_NOBODY: Final[Mapping[Group, Counted]] = {}
+
+_Burnt: TypeAlias = list[tuple[int, Mapping[Group, Counted]]]
+"""The answers of one SLO by look-back window and group."""
 
 
 def evaluate(plan: Plan, answers: Answers, now_ns: int, *, scope: Scope) -> StatusSet:
@@ -35,14 +37,15 @@ def _slo(one: Asked, answers: Answers) -> Iterator[Status]:
     if one.promise.missing:
         yield _unsupported(one)
         return
-    answered = tuple(answers.counts.get(question, {}) for question in one.questions)
-    for group in sorted(answered[0]) if one.promise.dims else [()]:
-        yield _group(one, group, answered)
+    counts = answers.counts
+    compliance, *backs = [counts.get(question, _NOBODY) for question in one.questions]
+    burnt = [(at.length_ns, found) for at, found in zip(one.look_backs, backs, strict=True)]
+    for group in sorted(compliance) if one.promise.dims else [()]:
+        yield _status(one, group, compliance.get(group), _burns(one.promise, group, burnt))
 
 
-def _group(one: Asked, group: Group, answered: _Answered) -> Status:
-    promise, compliance = one.promise, one.frame.compliance
-    found = answered[0].get(group)
+def _status(one: Asked, group: Group, found: Counted | None, burns: tuple[Burn, ...]) -> Status:
+    promise, compliance = one.promise, one.compliance
     counted = found.tally if found else _NOTHING
     tally = derived(promise.tallying, counted)
     covered = coverage(compliance, found.since_ns) if found else None
@@ -64,9 +67,21 @@ def _group(one: Asked, group: Group, answered: _Answered) -> Status:
         coverage=covered,
         first_observed_ns=found.since_ns if found else None,
         budget=spent,
-        burns=_burns(one, group, answered),
+        burns=burns,
         notes=tuple(_notes(promise, counted, tally, spent if warming else None)),
     )
+
+
+def _burns(promise: Promise, group: Group, burnt: _Burnt) -> tuple[Burn, ...]:
+    error_budget, sample, tallying = promise.error_budget, promise.sample, promise.tallying
+    if error_budget is None:
+        return ()
+    burns = []
+    for window_ns, groups in burnt:
+        found = groups.get(group)
+        tally = derived(tallying, found.tally) if found else _NOTHING
+        burns.append(burn(tally, window_ns, error_budget, sample))
+    return tuple(burns)
 
 
 def _state(promise: Promise, tally: Tally, spent: Budget | None) -> State:
@@ -74,18 +89,6 @@ def _state(promise: Promise, tally: Tally, spent: Budget | None) -> State:
     valid = tally.total if promise.counts_only else tally.good + tally.bad
     consumed = spent.consumed if spent else None
     return state(valid, tally.bad, promise.sample, breached=consumed is not None and consumed > 1)
-
-
-def _burns(one: Asked, group: Group, answered: _Answered) -> tuple[Burn, ...]:
-    promise, error_budget = one.promise, one.promise.error_budget
-    if error_budget is None:
-        return ()
-    burns = []
-    for at, groups in zip(one.frame.look_backs, answered[1:], strict=True):
-        found = groups.get(group)
-        tally = derived(promise.tallying, found.tally) if found else _NOTHING
-        burns.append(burn(tally, at.length_ns, error_budget, promise.sample))
-    return tuple(burns)
 
 
 def _notes(promise: Promise, counted: Tally, tally: Tally, warming: Budget | None) -> Iterator[str]:
@@ -108,7 +111,7 @@ def _unsupported(one: Asked) -> Status:
         group=(),
         state=State.UNSUPPORTED,
         warming_up=False,
-        as_of_ns=one.frame.compliance.end_ns,
+        as_of_ns=one.compliance.end_ns,
         window=one.promise.window_text,
         target=one.promise.target,
         objective=one.promise.objective,

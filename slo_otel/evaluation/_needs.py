@@ -23,10 +23,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One SLO, its windows, and its questions: the compliance window first, then the look-backs."""
+    """One SLO, its windows, and its questions: about the compliance window first, then about the look-backs."""
 
     promise: Promise
-    frame: Frame
+    compliance: Span
+    look_backs: tuple[Span, ...]
     questions: tuple[Counts, ...]
 
 
@@ -35,7 +36,7 @@ def needs(plan: Plan, now_ns: int) -> tuple[Query, ...]:
     return tuple(dict.fromkeys(chain.from_iterable(one.questions for one in asked(plan, now_ns))))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def asked(plan: Plan, now_ns: int) -> tuple[Asked, ...]:
     """The questions of every SLO; kept because `needs` and `evaluate` of one tick ask the same ones."""
     frames = {window: _frame(window, plan, now_ns) for window in {slo.window for slo in plan.slos}}
@@ -50,9 +51,8 @@ def _frame(window: Window, plan: Plan, now_ns: int) -> Frame:
 def _asked(promise: Promise, frame: Frame) -> Asked:
     """Nothing for what is not evaluated; look-backs only where there is a budget to burn."""
     if promise.missing:
-        return Asked(promise, frame, ())
+        return Asked(promise, frame.compliance, (), ())
+    measure, dims = promise.measure, promise.dims
     backs = () if promise.error_budget is None else frame.look_backs
-    spans = (frame.compliance, *backs)
-    return Asked(
-        promise, frame, tuple(Counts(promise.measure, promise.dims, at.start_ns, at.end_ns) for at in spans)
-    )
+    questions = [Counts(measure, dims, start, end) for start, end, _ in (frame.compliance, *backs)]
+    return Asked(promise, frame.compliance, backs, tuple(questions))

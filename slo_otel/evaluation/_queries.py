@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from slo_otel.plan import Measure
 from slo_otel.recorder import Tally
@@ -20,9 +20,12 @@ Filter: TypeAlias = tuple[tuple[str, str], ...]
 """Series attributes that must have these values; empty for all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Verdict counts of one measure in `(start_ns, end_ns]`, by group."""
+class Counts(NamedTuple):
+    """Verdict counts of one measure in `(start_ns, end_ns]`, by group.
+
+    A tuple, as its answer is: thousands of both are made and looked up at each tick, for half of what it costs
+    with dataclasses.
+    """
 
     measure: Measure
     dims: tuple[str, ...]
@@ -30,13 +33,8 @@ class Counts:
     end_ns: int
     where: Filter = ()
 
-    def __hash__(self) -> int:
-        """Over what tells most questions apart: thousands are looked up at each tick."""
-        return hash((self.measure.fingerprint, self.start_ns, self.end_ns))
 
-
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """The answer to `Counts` for one group."""
 
     tally: Tally

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from slo_otel.evaluation._queries import Group
 from slo_otel.recorder import Tally
@@ -63,8 +63,7 @@ class Budget:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Burn:
+class Burn(NamedTuple):
     """The burn rate over one look-back window: 1 means the budget lasts exactly the compliance window.
 
     `rate` is None without events; `math.inf` for a bad event against a zero budget. `state` is `ok` or the reason

@@ -7,10 +7,9 @@ the day before, so the evaluation whose `as_of` is midnight shows that day, comp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from slo_otel.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Period, Rolling, Window
@@ -40,8 +39,7 @@ NOMINAL_NS: Final = {
 """What a calendar window is taken for where its exact length does not matter: its grid and its look-backs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A window at one moment: the slices in `(start_ns, end_ns]`.
 
     `length_ns` is the P of coverage: the length of a rolling window, and of a calendar window the whole period

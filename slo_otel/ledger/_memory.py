@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from itertools import groupby
+from operator import attrgetter
 from threading import Lock
 from typing import Final
 
@@ -29,14 +31,15 @@ from slo_otel.ledger._horizon import GRID_NS, horizon
 from slo_otel.ledger._journal import Journal
 from slo_otel.ledger._names import Watched, group_of, watched
 from slo_otel.ledger._protocol import Lease, LedgerHealth
-from slo_otel.ledger._series import Series
+from slo_otel.ledger._series import Range, Series, number_of
 from slo_otel.ledger._shelf import Shelf
 from slo_otel.ledger._timeline import Place, Timeline
-from slo_otel.ledger._writers import Target, Writers
+from slo_otel.ledger._writers import Target, Writers, target_of
 from slo_otel.plan import Measure, Plan
-from slo_otel.recorder import CellSnapshot, Snapshot
+from slo_otel.recorder import CellSnapshot, Snapshot, Tally
 
 _LEASE: Final = Lease("memory", 0)
+_SUBJECT: Final = attrgetter("measure", "dims", "where")
 
 
 class MemoryLedger:
@@ -64,7 +67,7 @@ class MemoryLedger:
         self._late = 0
         self._quarantined = 0
         self._kept: dict[Counts, dict[Group, Counted]] = {}
-        self._asked_ns = 0
+        """Answers to questions whose windows ended on the grid, until the next edge of it or a late row."""
         self._latest: StatusSet | None = None
 
     @property
@@ -75,7 +78,10 @@ class MemoryLedger:
     def append(self, snapshot: Snapshot) -> None:
         """Add what changed since the writer's previous snapshot to the slice that it belongs to."""
         with self._lock:
+            before_ns = self._timeline.end_ns
             place = self._timeline.place(snapshot)
+            if place.end_ns < before_ns or place.end_ns // GRID_NS > before_ns // GRID_NS:
+                self._kept.clear()
             if place.reanchored:
                 self._quarantine(place)
             self._late += snapshot.late
@@ -87,28 +93,38 @@ class MemoryLedger:
             self._tend()
 
     def _add(self, snapshot: Snapshot, place: Place) -> None:
-        for target, events in self._writers.changed(snapshot):
-            if target.series.since_ns is None or place.end_ns <= self._asked_ns:
-                self._kept = {}
-            if not place.quarantined:
-                target.series.add(place.end_ns, events)
-            elif target.series is self._events:
-                self._quarantined += events.total
+        total = 0
+        for cell, new, targets in self._writers.changed(snapshot):
+            total += new
+            for target in targets:
+                events, times = target.gained(cell, new)
+                if not place.quarantined:
+                    self._add_to(target.series, place.end_ns, events, times)
+        if place.quarantined:
+            self._quarantined += total
+        elif total:
+            self._events.add(place.end_ns, Tally(total=total))
+
+    def _add_to(self, series: Series, end_ns: int, events: Tally, times: int) -> None:
+        """Kept answers know nothing of a group that is observed for the first time."""
+        if series.since_ns is None:
+            self._kept.clear()
+        series.add(end_ns, events, times)
 
     def _targets(self, cell: CellSnapshot) -> tuple[Target, ...]:
         """The series that a cell adds to: each once, also where two indicators count the same thing."""
-        found = {id(self._events): Target(self._events, None)}
+        found: dict[int, Target] = {}
         for judgement in cell.judgements:
             series = self._measures.series_of(judgement.measure, judgement.group)
-            found.setdefault(id(series), Target(series, judgement.ruling))
+            found.setdefault(id(series), target_of(series, cell, judgement.ruling))
         for name, dims in self._watched:
             if name in cell.key.names:
                 series = self._names.series_of(name, group_of(cell.key, dims))
-                found.setdefault(id(series), Target(series, None))
+                found.setdefault(id(series), target_of(series, cell, None))
         return tuple(found.values())
 
     def _quarantine(self, place: Place) -> None:
-        end, self._kept = place.end_ns, {}
+        end = place.end_ns
         self._quarantined += self._events.between(end, self._alive[-1] if self._alive else end).total
         for series in self._all():
             series.drop_after(end)
@@ -132,12 +148,11 @@ class MemoryLedger:
 
     def answer(self, queries: tuple[Query, ...]) -> Answers:
         """Counts, Slices, Last, Named, Open and Alive from what was appended; the others with nothing."""
+        counts = [query for query in queries if isinstance(query, Counts)]
         rest = [query for query in queries if not isinstance(query, Counts)]
         with self._lock:
-            self._kept = {query: self._counts(query) for query in queries if isinstance(query, Counts)}
-            self._asked_ns = max((query.end_ns for query in self._kept), default=0)
             return Answers(
-                counts=self._kept,
+                counts=self._counts(counts),
                 slices={query: self._slices(query) for query in rest if isinstance(query, Slices)},
                 last={query: self._last(query) for query in rest if isinstance(query, Last)},
                 named={query: self._named(query) for query in rest if isinstance(query, Named)},
@@ -145,11 +160,31 @@ class MemoryLedger:
                 alive={query: self._alive_in(query) for query in rest if isinstance(query, Alive)},
             )
 
-    def _counts(self, query: Counts) -> dict[Group, Counted]:
-        """A window on the grid holds for many ticks, and so does its answer while nothing is added to it."""
-        if query.end_ns < self._timeline.end_ns and (kept := self._kept.get(query)) is not None:
-            return kept
-        return self._measures.counts(query.measure, query.dims, query.where, query.start_ns, query.end_ns)
+    def _counts(self, queries: list[Counts]) -> dict[Counts, dict[Group, Counted]]:
+        """The windows of one subject, which follow each other, in one pass over its series."""
+        found: dict[Counts, dict[Group, Counted]] = {}
+        newest, kept = self._timeline.end_ns, self._kept
+        for (measure, dims, where), asked in groupby(queries, _SUBJECT):
+            new = []
+            for query in asked:
+                if query.end_ns < newest and query in kept:
+                    found[query] = kept[query]
+                else:
+                    new.append(query)
+            ranges = [self._range(query.start_ns, query.end_ns) for query in new]
+            found.update(zip(new, self._measures.counts(measure, dims, where, ranges), strict=True))
+            self._keep(new, found)
+        return found
+
+    def _keep(self, queries: list[Counts], found: dict[Counts, dict[Group, Counted]]) -> None:
+        """A window on the grid is asked for at many ticks, and holds what it holds while nothing late is added."""
+        newest = self._timeline.end_ns
+        for query in queries:
+            if query.end_ns < newest and not query.end_ns % GRID_NS:
+                self._kept[query] = found[query]
+
+    def _range(self, start_ns: int, end_ns: int) -> Range:
+        return number_of(start_ns, self._step_ns), number_of(end_ns, self._step_ns)
 
     def _slices(self, query: Slices) -> dict[Group, tuple[Slice, ...]]:
         edges = (query.start_ns, query.end_ns, query.width_ns)
@@ -159,7 +194,8 @@ class MemoryLedger:
         return self._gauges.last(query.name, query.dims, query.where, query.at_ns, query.horizon_ns)
 
     def _named(self, query: Named) -> dict[Group, int]:
-        found = self._names.counts(query.name, query.dims, query.where, query.start_ns, query.end_ns)
+        ranges = [self._range(query.start_ns, query.end_ns)]
+        (found,) = self._names.counts(query.name, query.dims, query.where, ranges)
         return {group: counted.tally.total for group, counted in found.items()}
 
     def _open(self, query: Open) -> dict[Group, Opened]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
 
+from slo_otel.evaluation import Counted
 from slo_otel.recorder import Tally
 
 _BEFORE_ALL: Final = 0
@@ -18,6 +19,14 @@ _BEFORE_ALL: Final = 0
 _NARROW: Final = 2**32 - 1
 """What a column of four bytes a point holds; the first number beyond it makes the column one of eight."""
 _ZERO: Final = Tally()
+
+Range: TypeAlias = tuple[int, int]
+"""A window as the numbers of the slices at its start, which it leaves out, and at its end."""
+
+
+def number_of(end_ns: int, step_ns: int) -> int:
+    """The number of the slice that ends at a moment, or of the last one before it."""
+    return end_ns // step_ns + 1
 
 
 class Series:
@@ -43,23 +52,25 @@ class Series:
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, end_ns: int, events: Tally) -> None:
-        """Add events to the slice that ends at `end_ns`; a late one changes what came after it too."""
+    def add(self, end_ns: int, events: Tally, times: int = 1) -> None:
+        """Add events to the slice that ends at `end_ns`; late ones change what came after it too."""
         start = end_ns - self._step_ns
         if self.since_ns is None or start < self.since_ns:
             self.since_ns = start
         at = self._point(end_ns // self._step_ns + 1)
         if len(self._columns) == 2 and (events.excluded or events.total):
             self._columns += [array("I", bytes(4 * len(self))) for _ in range(2)]
-        for place, count in enumerate(_counts(events)):
+        for place, count in enumerate((events.good, events.bad, events.excluded, events.total)):
             if count:
-                column = self._wide_enough(place, count)
-                for later in range(at, len(column)):
-                    column[later] += count
+                self._raise(place, at, count * times)
 
     def _point(self, end: int) -> int:
+        """Where the slice of this number is; a new one starts with what was counted before it."""
+        newest = len(self._ends) - 1
+        if self._ends[newest] == end:
+            return newest
         at = bisect_left(self._ends, end)
-        if at == len(self._ends) or self._ends[at] != end:
+        if at > newest or self._ends[at] != end:
             if end > _NARROW and self._ends.typecode == "I":
                 self._ends = array("Q", self._ends)
             self._ends.insert(at, end)
@@ -67,38 +78,72 @@ class Series:
                 column.insert(at, column[at - 1])
         return at
 
-    def _wide_enough(self, place: int, count: int) -> array[int]:
+    def _raise(self, place: int, at: int, count: int) -> None:
         column = self._columns[place]
         if column[-1] + count > _NARROW and column.typecode == "I":
             column = self._columns[place] = array("Q", column)
-        return column
+        for later in range(at, len(column)):
+            column[later] += count
 
     def between(self, start_ns: int, end_ns: int) -> Tally:
         """The events of the slices that end in `(start_ns, end_ns]`."""
-        return self.window(start_ns, end_ns)[0]
+        first, last = (self._at(number_of(edge, self._step_ns)) for edge in (start_ns, end_ns))
+        return self._difference(first, last)
 
-    def window(self, start_ns: int, end_ns: int) -> tuple[Tally, int | None]:
-        """The events of the slices that end in `(start_ns, end_ns]`, and where the last one up to then ends."""
-        ends, step = self._ends, self._step_ns
-        last = bisect_right(ends, max(0, end_ns // step + 1)) - 1
-        first = bisect_right(ends, max(0, start_ns // step + 1), 0, last + 1) - 1
-        last_ns = (ends[last] - 1) * step if last else None
-        if first == last:
-            return _ZERO, last_ns
-        good, bad = self._columns[0], self._columns[1]
-        if len(self._columns) == 2:
-            return Tally(good[last] - good[first], bad[last] - bad[first]), last_ns
-        return Tally(*[column[last] - column[first] for column in self._columns]), last_ns
+    def read(self, ranges: Iterable[Range]) -> Iterator[Counted]:
+        """The events in each range, `first_observed`, and where the last slice with an event up to its end ends.
+
+        For a series that was observed. Ranges that see the same events have one answer: of an idle series all do.
+        The hot loop of a tick, so what `_at` does for a range that ends now is done here.
+        """
+        ends, since = self._ends, self.since_ns or 0
+        newest = len(ends) - 1
+        top = ends[newest]
+        first = last = _BEFORE_ALL
+        found = Counted(_ZERO, since, since)
+        for start, end in ranges:
+            was_first, was_last = first, last
+            last = newest if end >= top else self._at(end)
+            first = newest - top + start
+            if first < 0 or start > top or ends[first] != start:
+                first = self._at(start)
+            if first != was_first or last != was_last:
+                found = Counted(self._difference(first, last), since, self._end_ns(last) if last else since)
+            yield found
+
+    def _at(self, number: int) -> int:
+        """Where the last slice up to this number is; the base where there is none.
+
+        Numbers grow by one or more from point to point. So a number is no further from the newest point than its
+        distance in slices, and exactly as far where every slice between has events.
+        """
+        ends = self._ends
+        newest = len(ends) - 1
+        away = ends[newest] - number
+        if away <= 0:
+            return newest
+        return max(0, bisect_right(ends, number, max(0, newest - away), newest) - 1)
+
+    def _difference(self, first: int, last: int) -> Tally:
+        if first >= last:
+            return _ZERO
+        good, bad, *rest = self._columns
+        if not rest:
+            return Tally(good[last] - good[first], bad[last] - bad[first])
+        return Tally(*[column[last] - column[first] for column in self._columns])
+
+    def _end_ns(self, at: int) -> int:
+        return (self._ends[at] - 1) * self._step_ns
 
     def slices(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, Tally]]:
         """The end and the events of each kept slice that ends in `(start_ns, end_ns]`, ascending."""
-        ends, step = self._ends, self._step_ns
-        for at in range(bisect_right(ends, max(0, start_ns // step + 1)), bisect_right(ends, end_ns // step + 1)):
-            yield (ends[at] - 1) * step, Tally(*(column[at] - column[at - 1] for column in self._columns))
+        first, last = (self._at(number_of(edge, self._step_ns)) for edge in (start_ns, end_ns))
+        for at in range(first + 1, last + 1):
+            yield self._end_ns(at), self._difference(at - 1, at)
 
     def drop_after(self, end_ns: int) -> None:
         """Forget the slices that end after `end_ns`: the future that a clock stepping back leaves behind."""
-        keep = bisect_right(self._ends, max(0, end_ns // self._step_ns + 1))
+        keep = self._at(number_of(end_ns, self._step_ns)) + 1
         for column in (self._ends, *self._columns):
             del column[keep:]
         self._thinned = min(self._thinned, keep - 1)
@@ -126,7 +171,3 @@ class Series:
             del column[:drop]
         self._ends[0] = _BEFORE_ALL
         self._thinned = max(0, self._thinned - drop)
-
-
-def _counts(events: Tally) -> tuple[int, int, int, int]:
-    return events.good, events.bad, events.excluded, events.total

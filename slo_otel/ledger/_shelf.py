@@ -6,11 +6,11 @@ layout that holds all events by itself, so a query reads one layout and nothing 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from slo_otel.evaluation import Counted, Filter, Group, Slice
-from slo_otel.ledger._series import Series
+from slo_otel.ledger._series import Range, Series
 from slo_otel.recorder import Tally
 
 What = TypeVar("What", bound=Hashable)
@@ -38,16 +38,15 @@ class Shelf(Generic[What]):
         return found
 
     def counts(
-        self, what: What, dims: tuple[str, ...], where: Filter, start_ns: int, end_ns: int
-    ) -> dict[Group, Counted]:
-        """Every group that was ever observed, with its events in `(start_ns, end_ns]`."""
-        answer: dict[Group, Counted] = {}
+        self, what: What, dims: tuple[str, ...], where: Filter, ranges: Sequence[Range]
+    ) -> list[dict[Group, Counted]]:
+        """For each range every group that was ever observed, with its events in it."""
+        answers: list[dict[Group, Counted]] = [{} for _ in ranges]
         for group, series in self._selected(what, dims, where):
             if series.since_ns is not None:
-                tally, last = series.window(start_ns, end_ns)
-                found = Counted(tally, series.since_ns, series.since_ns if last is None else last)
-                answer[group] = _joined(answer[group], found) if group in answer else found
-        return answer
+                for answer, found in zip(answers, series.read(ranges), strict=True):
+                    answer[group] = _joined(answer[group], found) if group in answer else found
+        return answers
 
     def slices(
         self, what: What, dims: tuple[str, ...], where: Filter, edges: tuple[int, int, int]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
+from typing import NamedTuple
 
 from slo_otel.plan._condition import Condition
 from slo_otel.plan._match import Match
@@ -131,9 +132,11 @@ class Indicator:
         return self.per + self.keep
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One counter of the ledger: an indicator, and for latency one of its thresholds."""
+class Measure(NamedTuple):
+    """One counter of the ledger: an indicator, and for latency one of its thresholds.
+
+    A tuple, because it is hashed with every question about it.
+    """
 
     fingerprint: str
     threshold_ns: int | None = None
