@@ -7,14 +7,19 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # pytest-xdist workers: two halve the time on two cores, more gain nothing there.
 WORKERS ?= 2
+# The peers are installed beside the package in an environment of their own.
+BENCH := .venv-bench
 
-.PHONY: help setup check format test soak mutate demo e2e wheel interpreters clean
+.PHONY: help setup check format test soak mutate demo e2e bench wheel interpreters clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 $(STAMP): pyproject.toml tools/environment.py tools/find-python
 	@python=$$(sh tools/find-python) && "$$python" tools/environment.py .venv
+
+$(BENCH)/.installed: pyproject.toml tools/environment.py tools/find-python
+	@python=$$(sh tools/find-python) && "$$python" tools/environment.py $(BENCH) bench
 
 setup: $(STAMP) ## make .venv with the package and what its development needs
 
@@ -45,6 +50,9 @@ e2e: $(STAMP) ## the tests against a real OpenTelemetry Collector (needs Go)
 	@$(BIN)/python tools/collector.py
 	$(BIN)/python -m pytest -m e2e tests/e2e
 
+bench: $(BENCH)/.installed ## ours and the peers on the same work, about ten minutes; QUICK=1, ONLY="record calls", OUT=x.json
+	$(BENCH)/bin/python -m benchmarks run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out $(OUT))
+
 wheel: $(STAMP) ## build sdist and wheel, install the wheel alone in a new environment, try it
 	$(BIN)/python tools/wheel.py
 
@@ -52,4 +60,4 @@ interpreters: $(STAMP) ## the tests on every other supported interpreter found
 	$(BIN)/python tools/interpreters.py
 
 clean: ## remove what the targets made
-	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv $(BENCH) .cache build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What slo_otel costs beside its peers, in one run: `python -m benchmarks`, or `make bench`."""

@@ -1,0 +1,94 @@
+"""1,000 latency series and the two ways to send them over OTLP: ours, and the SDK's. Both to the same receiver.
+
+One policy entry with `per: [route]`: each series is one histogram and its counts of good and bad events.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+
+from benchmarks.ours import recorder, request_key, snapshot
+from benchmarks.peers.otel_sdk import ATTRIBUTES
+from slo_otel import policy
+from slo_otel.export import Exports, Lane, Outgoing, Own, Source, Translation
+from slo_otel.plan import Plan
+
+SERIES = 1_000
+PATIENCE = 10.0
+POLICY = """
+version: slo/v1
+service: bench
+slos:
+  - {name: latency, sli: {latency: http}, per: [route], objective: p95 < 400ms}
+"""
+Export = Callable[[], None]
+
+
+def plan() -> Plan:
+    """The plan of the policy above."""
+    return policy.compile(policy.loads(POLICY))
+
+
+def ours(endpoint: str, lane: Lane, values: list[float]) -> Export:
+    """What the runtime does at a tick that sends: a snapshot, its translation, the requests."""
+    compiled = plan()
+    registry = recorder(compiled)
+    cells = [registry.cell(request_key(route)) for route in range(SERIES)]
+    for cell in cells:
+        for value in values:
+            cell.record(value)
+    translation = Translation(compiled, time.time_ns())
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
+    exports = Exports(Source(), lane, translation, Resource.create, 60 * 10**9)
+
+    def export() -> None:
+        for cell in cells[::20]:
+            cell.record(values[0])
+        taken = snapshot(registry)
+        if not exports.flush(Outgoing(taken, None, Own(taken.limits, 0, 0)), PATIENCE):
+            raise RuntimeError("our export did not arrive")
+
+    return export
+
+
+def sdk(endpoint: str, values: list[float]) -> Export:
+    """What the SDK's periodic reader does when it is due: collect, encode, send."""
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{endpoint}/v1/metrics"), math.inf)
+    histogram = (
+        MeterProvider([reader]).get_meter("bench").create_histogram("http.server.request.duration", unit="s")
+    )
+    attributes = [{**ATTRIBUTES, "http.route": f"/r/{route}"} for route in range(SERIES)]
+    for each in attributes:
+        for value in values:
+            histogram.record(value, each)
+
+    def export() -> None:
+        for each in attributes[::20]:
+            histogram.record(values[0], each)
+        reader.collect()
+
+    return export
+
+
+@contextmanager
+def receiver() -> Iterator[str]:
+    """The endpoint of a process that answers 200 to everything."""
+    command = [sys.executable, "-m", "benchmarks.sink"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sink:
+        if sink.stdout is None:
+            raise RuntimeError("the receiver has no output")
+        try:
+            yield f"http://127.0.0.1:{sink.stdout.readline().strip()}"
+        finally:
+            sink.terminate()
