@@ -37,7 +37,8 @@ format: $(STAMP) ## apply the formatting and the safe lint fixes
 test: $(STAMP) ## every test that needs no other program
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-soak: $(STAMP) ## the long form of what make test does briefly: stress with more events and more seeds
+soak: $(STAMP) ## the long form of what make test does briefly: ten million requests, stress with more events and seeds
+	$(BIN)/python tools/soak.py
 	SOAK=1 HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m soak --timeout=600 -n $(WORKERS)
 
 mutate: $(STAMP) ## mutation testing of units, recorder and evaluation; ONLY=slo_otel/units.py for a part of it
