@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slo_otel.units import (
@@ -97,13 +99,66 @@ def test_no_durations(text: str, fix: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "fix"),
-    [("99.5", "99.5%"), ("0.995", "99.5%, or 0.995%"), ("1", "1%"), ("99,5%", "99.5%"), ("", "99.5%")],
+    [("99.5", "99.5%"), ("0.995", "99.5%, or 0.995%"), ("1", "1%"), ("1.5", "1.5%"), ("0", "0%")],
 )
-def test_no_percentages(text: str, fix: str) -> None:
-    """A number without its sign is refused; a bare one gets the sign, one below 1 is likelier the ratio."""
+def test_a_bare_number_gets_its_sign(text: str, fix: str) -> None:
+    """Only between 0 and 1 it may be the ratio itself, which is then proposed first."""
     with pytest.raises(UnitError) as raised:
         parse_percent(text)
-    assert fix in raised.value.fix
+    assert raised.value.fix == fix
+
+
+@pytest.mark.parametrize("text", ["99,5%", "", "half", "٩٩%", "9" * 19 + "%", "-1%"])
+def test_no_percentages(text: str) -> None:
+    """What is no number is refused, with an example of one."""
+    with pytest.raises(UnitError) as raised:
+        parse_percent(text)
+    assert raised.value.fix == "write a percentage, for example 99.5%"
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (parse_duration, "10"),
+        (parse_duration, "soon"),
+        (parse_duration, "0.0000001ms"),
+        (parse_percent, "half"),
+        (parse_percent, "0.5"),
+        (parse_quantity, "3 apples"),
+    ],
+)
+def test_what_is_refused_is_quoted_and_what_is_proposed_is_accepted(
+    parse: Callable[[str], object], text: str
+) -> None:
+    """The message has the text as it was written; every number with a unit in the fix parses."""
+    with pytest.raises(UnitError, match=re.escape(repr(text))) as raised:
+        parse(text)
+    for proposed in re.findall(r"[0-9][^\s,]*", raised.value.fix):
+        assert parse(proposed) is not None
+
+
+def test_every_unit_is_worth_what_its_name_says() -> None:
+    """SI prefixes are powers of 1000, binary ones of 1024, times multiples of a second; the fix has them all."""
+    worth = {"": Fraction(1), "%": Fraction(1, 100), "ms": Fraction(1, 1000), "s": 1, "m": 60, "h": 60 * 60, "B": 1}
+    worth |= {f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)}
+    worth |= {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)}
+    assert {unit: parse_quantity(f"1{unit}").value for unit in worth} == worth
+    with pytest.raises(UnitError) as raised:
+        parse_quantity("1 apple")
+    assert set(raised.value.fix.removeprefix("units are ").split()) == {*worth} - {""}
+    lengths = [parse_duration(f"1{unit}") for unit in ("ms", "s", "m", "h", "d")]
+    assert lengths == [10**6, 10**9, 60 * 10**9, 3600 * 10**9, 86_400 * 10**9]
+
+
+def test_a_number_has_at_most_eighteen_digits_on_each_side() -> None:
+    """Eighteen are read exactly, nineteen are refused."""
+    nines = "9" * 18
+    assert parse_duration(f"{nines}d") == int(nines) * DAY_NS
+    assert parse_percent(f"{nines}.{nines}%") == Fraction(f"{nines}.{nines}") / 100
+    assert parse_percent(f".{nines}%") == Fraction(f".{nines}") / 100
+    for text in (f"{nines}9", f"1.{nines}9", f".{nines}9"):
+        with pytest.raises(UnitError):
+            parse_quantity(text)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +227,17 @@ def test_decimal_literals_are_exact(number: Fraction) -> None:
     assert "." not in text or not text.endswith("0")
 
 
+@pytest.mark.parametrize("number", [Fraction(7, 10**40), Fraction(3, 5**40), Fraction(-9, 2**70), Fraction(10**30)])
+def test_literals_are_exact_beyond_the_digits_of_a_float(number: Fraction) -> None:
+    """Powers of 2 and 5 are divided out as integers, however long."""
+    assert Fraction(decimal_text(number)) == number
+
+
 @given(st.fractions())
+@example(Fraction(1, 3 * 10**9))
 def test_other_fractions_print_their_nearest_float(number: Fraction) -> None:
-    """A fraction without a finite decimal prints the shortest literal of its binary64 value."""
+    """A fraction without a finite decimal prints the shortest literal of its binary64 value, no exponent."""
+    assert "e" not in decimal_text(number).lower()
     assert math.isclose(float(Decimal(decimal_text(number))), float(number), rel_tol=1e-15, abs_tol=0.0)
 
 
