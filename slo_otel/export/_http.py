@@ -95,7 +95,9 @@ class HttpSender:
             with self._session.post(
                 self._settings.endpoint, data=body, timeout=left, allow_redirects=False, stream=True
             ) as answer:
-                return _judged(answer, answer.raw.read(_MOST_READ, decode_content=False))
+                said = answer.raw.read(_MOST_READ, decode_content=False)
+                # A connection that was cut within the headers looks like an answer that has no more of them.
+                return _SLOW if self._stopped.is_set() else _judged(answer, said)
         except Exception as fault:  # noqa: BLE001 - whatever a library makes of what came back
             return self._failure(fault)
         finally:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import ModuleType
 
 import pytest
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.resources import Resource
 
@@ -21,6 +22,7 @@ from slo_otel import names
 from slo_otel.errors import ConfigurationError
 from slo_otel.export import Exports, InlineLane, Lane, Outgoing, Own, Source, ThreadLane, Translation, _attempt
 from slo_otel.export import _environment as environment
+from slo_otel.export._sender import Failure, Sender
 from slo_otel.receive import Answer, Receiver
 from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot
 
@@ -136,7 +138,7 @@ def test_a_collector_that_comes_later_gets_every_count(receiver: Receiver) -> No
 
 
 def test_a_connection_that_never_answers_does_not_hold_the_next_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A collector's pod that vanished keeps one thread; its successor on the same address gets everything."""
+    """A collector's pod that vanished holds nobody up; its successor on the same address gets everything."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "30")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -336,19 +338,71 @@ def test_a_given_exporter_that_hangs_is_waited_for_but_not_by_us() -> None:
     assert exports.shutdown(_outgoing(1), 5.0)
 
 
-def test_threads_that_were_given_up_are_bounded(receiver: Receiver) -> None:
-    """A collector that hangs for hours costs a handful of threads, not one a minute."""
+def test_a_given_otlp_exporter_survives_a_collector_that_is_away() -> None:
+    """It is the user's: a flush that gives up does not shut it down, and it delivers when the Collector is back."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = OTLPMetricExporter(f"http://127.0.0.1:{port}/v1/metrics", timeout=0.3)
+    exports = _exports(ThreadLane(), given)
+    assert not exports.flush(_outgoing(1), 2.0)
+    with Receiver(port) as receiver:
+        assert exports.flush(_outgoing(2), 5.0)
+        assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 2
+        assert exports.shutdown(_outgoing(2), 5.0)
+
+
+def test_a_hanging_collector_costs_no_thread(receiver: Receiver) -> None:
+    """However often it hangs: the thread that waits is woken up and goes on with the next export."""
     receiver.answer = Answer.HANG
-    before = threading.active_count()
     with _threaded() as exports:
         for _ in range(12):
-            exports.flush(_outgoing(1), 0.02)
-        ours = [thread for thread in threading.enumerate() if thread.name == "slo-otel-export"]
-        assert len(ours) <= 7
-        assert not exports.flush(_outgoing(1), 0.5)
+            assert not exports.flush(_outgoing(1), 0.02)
+        assert [thread.name for thread in threading.enumerate()].count("slo-otel-export") == 1
         receiver.answer = Answer.ACCEPT
-        assert _until(lambda: exports.flush(_outgoing(1), 0.5))
-    assert _until(lambda: threading.active_count() <= before + 1)
+        assert exports.flush(_outgoing(1), 5.0)
+
+
+class _Stuck(Source):
+    """Senders that cannot be stopped, as one in a look-up of a name cannot, until they are released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release = threading.Event()
+
+    def make(self) -> Sender:
+        return _StuckSender(self.release)
+
+
+class _StuckSender:
+    def __init__(self, release: threading.Event) -> None:
+        self._release = release
+
+    def send(self, data: MetricsData, deadline: float, *, patient: bool) -> Failure | None:
+        self._release.wait(30)
+        return None
+
+    def stop(self) -> None:
+        """In vain."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_threads_that_cannot_be_stopped_are_given_up_and_bounded() -> None:
+    """A handful and not one a minute, deadlines hold, and when they end exports go on."""
+    source = _Stuck()
+    before = threading.active_count()
+    exports = Exports(source, ThreadLane(), Translation(PLAN, BORN), lambda: Resource({}), SECOND)
+    assert _took(lambda: exports.flush(_outgoing(1), 0.05)) < 0.05 + SLACK
+    for _ in range(7):
+        assert not exports.flush(_outgoing(1), 0.01)
+    assert [thread.name for thread in threading.enumerate()].count("slo-otel-export") <= 6
+    assert {error for error, _, _ in exports.times().by_error} == {None, "timeout", "busy"}
+    source.release.set()
+    assert _until(lambda: exports.flush(_outgoing(1), 0.5))
+    assert exports.shutdown(_outgoing(1), 0.5)
+    assert _until(lambda: threading.active_count() <= before)
 
 
 def test_without_a_source_nothing_is_sent_and_nothing_fails() -> None:

@@ -1,0 +1,255 @@
+"""Our sender against Collectors that misbehave: it says what happened, in time, and reads no more than it must."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.sdk.metrics.export import MetricsData
+from opentelemetry.sdk.resources import Resource
+
+from slo_otel.errors import ConfigurationError
+from slo_otel.export import Outgoing, Own, Translation, requests
+from slo_otel.export import _environment as environment
+from slo_otel.export._http import HttpSender
+from slo_otel.export._sender import Failure
+from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot
+from tests.stress import faulty
+from tests.stress.faulty import Behaviour, Faulty, says
+
+PROTOBUF = "Content-Type: application/x-protobuf"
+ACCEPTS = says("200 OK", PROTOBUF)
+SLACK = 0.2
+
+
+def _data() -> MetricsData:
+    outgoing = Outgoing(snapshot(cell(request(200), [0.1])), None, Own(LIMITS, 0, 0))
+    (data,) = requests(Translation(PLAN, BORN).metrics(outgoing), Resource({"service.name": "shop"}))
+    return data
+
+
+def _sender(collector: Faulty, monkeypatch: pytest.MonkeyPatch) -> HttpSender:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+    return HttpSender(environment.http())
+
+
+def _send(sender: HttpSender, seconds: float = 3.0, *, patient: bool = False) -> Failure | None:
+    return sender.send(_data(), time.monotonic() + seconds, patient=patient)
+
+
+def _rejected(points: int) -> bytes:
+    partial = ExportMetricsPartialSuccess(rejected_data_points=points, error_message="no room")
+    return ExportMetricsServiceResponse(partial_success=partial).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("behave", "kind", "reason"),
+    [
+        (says("503 Service Unavailable"), "503", "Service Unavailable"),
+        (says("413 Payload Too Large"), "413", "Payload Too Large"),
+        (says("302 Found", "Location: https://login/"), "302", "https://login/"),
+        (says("200 OK", "Content-Type: text/html; charset=utf-8", body=b"<p>hi"), "text/html", "right address"),
+        (says("200 OK", PROTOBUF, body=_rejected(2)), "partial_success", "2 points rejected: no room"),
+        (faulty.closes, "ConnectionError", "Remote end closed"),
+        (faulty.resets, "ConnectionError", "Connection reset by peer"),
+        (faulty.garbles, "ConnectionError", "what"),
+    ],
+)
+def test_what_is_no_success_is_told_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, behave: Behaviour, kind: str, reason: str
+) -> None:
+    """Statuses, redirects, login pages, refused points and broken connections fail, each with its reason."""
+    with Faulty(behave) as collector:
+        failure = _send(_sender(collector, monkeypatch))
+    assert failure is not None
+    assert failure.kind == kind
+    assert reason in failure.reason
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        ACCEPTS,
+        says("202 Accepted", "Content-Type: application/json", body=b"{}"),
+        says("200 OK", PROTOBUF, body=_rejected(0)),
+        says("200 OK", PROTOBUF, body=b"\xff\xff no protobuf"),
+        says("204 No Content"),
+    ],
+)
+def test_a_success_is_whatever_a_collector_may_answer(monkeypatch: pytest.MonkeyPatch, behave: Behaviour) -> None:
+    """Any 2xx that refuses no point; a warning of a Collector is no failure."""
+    with Faulty(behave) as collector:
+        assert _send(_sender(collector, monkeypatch)) is None
+
+
+@pytest.mark.parametrize("behave", [faulty.hangs, faulty.dribbles, faulty.dribbles_a_body])
+def test_a_wait_ends_when_it_is_stopped(monkeypatch: pytest.MonkeyPatch, behave: Behaviour) -> None:
+    """Silence, and answers of a byte at a time, which no timeout of a socket ever ends."""
+    with Faulty(behave) as collector:
+        sender = _sender(collector, monkeypatch)
+        found: list[Failure | None] = []
+        thread = threading.Thread(target=lambda: found.append(_send(sender, 30.0)))
+        thread.start()
+        assert _until(lambda: len(collector.bodies) == 1)
+        began = time.monotonic()
+        sender.stop()
+        thread.join(5)
+    assert time.monotonic() - began < SLACK
+    assert [failure.kind for failure in found if failure is not None] == ["timeout"]
+    assert _send(sender) == found[0]
+
+
+def test_a_silent_collector_costs_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody stops the sender, and where the environment allows a request more."""
+    with Faulty(faulty.hangs) as collector:
+        sender = _sender(collector, monkeypatch)
+        began = time.monotonic()
+        failure = _send(sender, 0.3, patient=True)
+        assert 0.3 <= time.monotonic() - began < 0.3 + SLACK
+    assert failure is not None
+    assert failure.kind == "timeout"
+
+
+def test_a_body_without_an_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a wrong address pours out is neither kept nor waited for."""
+    with Faulty(faulty.pours) as collector:
+        began = time.monotonic()
+        assert _send(_sender(collector, monkeypatch)) is None
+        assert time.monotonic() - began < 1.0
+
+
+def test_one_connection_carries_every_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept between exports; a new one would cost a handshake each."""
+    with Faulty(ACCEPTS) as collector:
+        sender = _sender(collector, monkeypatch)
+        assert [_send(sender) for _ in range(4)] == [None] * 4
+        assert collector.connections == 1
+        sender.close()
+
+
+def test_a_kept_connection_that_is_gone_is_replaced_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Collector that restarted between two exports is no failure, not even for a flush without patience."""
+    with Faulty(ACCEPTS) as collector:
+        sender = _sender(collector, monkeypatch)
+        assert _send(sender) is None
+        port = collector.port
+        collector.behave = _once(collector, faulty.closes, ACCEPTS)
+        assert _send(sender) is None
+        assert (collector.port, collector.connections) == (port, 2)
+
+
+def _once(collector: Faulty, first: Behaviour, then: Behaviour) -> Behaviour:
+    def behave(connection: socket.socket, over: threading.Event) -> None:
+        collector.behave = then
+        first(connection, over)
+
+    return behave
+
+
+@pytest.mark.parametrize("after", ["0", format_datetime(datetime.now(UTC) - timedelta(hours=1))])
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+def test_a_patient_export_comes_again_when_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch, status: str, after: str
+) -> None:
+    """`Retry-After`, in seconds or as a date, decides when; the first failure is forgotten."""
+    with Faulty(ACCEPTS) as collector:
+        collector.behave = _once(collector, says(status, f"Retry-After: {after}"), ACCEPTS)
+        sender = _sender(collector, monkeypatch)
+        began = time.monotonic()
+        assert _send(sender, patient=True) is None
+        assert time.monotonic() - began < 0.7
+        assert len(collector.bodies) == 2
+        assert collector.bodies[0] == collector.bodies[1]
+
+
+@pytest.mark.parametrize(
+    ("behave", "patient"),
+    [
+        (says("503 Service Unavailable", "Retry-After: 3600"), True),
+        (says("503 Service Unavailable", "Retry-After: 0"), False),
+        (says("400 Bad Request", "Retry-After: 0"), True),
+        (says("302 Found", "Location: /"), True),
+    ],
+)
+def test_what_cannot_come_in_time_or_at_all_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch, behave: Behaviour, patient: bool
+) -> None:
+    """After the deadline, without patience, and for what the same request will never get past."""
+    with Faulty(behave) as collector:
+        sender = _sender(collector, monkeypatch)
+        began = time.monotonic()
+        assert _send(sender, patient=patient) is not None
+        assert time.monotonic() - began < 1.0
+        assert len(collector.bodies) == 1
+
+
+def test_a_pause_before_a_retry_ends_when_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exit does not wait for the next try."""
+    with Faulty(says("503 Service Unavailable", "Retry-After: 20")) as collector:
+        sender = _sender(collector, monkeypatch)
+        thread = threading.Thread(target=lambda: _send(sender, 30.0, patient=True))
+        thread.start()
+        assert _until(lambda: len(collector.bodies) == 1)
+        sender.stop()
+        thread.join(1.0)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, "gzip, deflate or none"),
+        ({"OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER": "cloud"}, "exporter=OTLPMetricExporter"),
+    ],
+)
+def test_what_the_environment_asks_and_we_do_not_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    """At set-up, with what to do instead."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=said):
+        environment.wanted()
+
+
+def test_what_the_environment_says_about_http_is_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every variable of the specification, the one for metrics first."""
+    for name, value in {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://all:4318/base/",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-token=a%20b",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "7",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "GZIP",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/me.pem",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/me.key",
+    }.items():
+        monkeypatch.setenv(name, value)
+    found = environment.http()
+    assert (found.endpoint, found.timeout, found.compression) == ("http://all:4318/base/v1/metrics", 7.0, "gzip")
+    assert (found.verify, found.cert) == ("/ca.pem", ("/me.pem", "/me.key"))
+    assert found.headers.items() >= {"x-token": "a b", "content-encoding": "gzip"}.items()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics/v2")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none")
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_CLIENT_KEY")
+    found = environment.http()
+    assert (found.endpoint, found.compression, found.cert) == ("http://metrics/v2", "none", "/me.pem")
+    assert "content-encoding" not in found.headers
+
+
+def _until(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Poll a real event with a deadline."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(0.005)
+    return True
