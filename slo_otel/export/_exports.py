@@ -103,6 +103,10 @@ class Exports:
         """How long the exports so far took."""
         return self._stopwatch.read()
 
+    def failing(self) -> bool:
+        """Whether the newest export failed."""
+        return self._failing
+
     def offer(self, outgoing: Outgoing) -> None:
         """Make this what the next export sends, unless something newer was offered: totals never go back."""
         with self._lock:

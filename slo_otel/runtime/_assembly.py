@@ -21,6 +21,7 @@ from slo_otel.plan import Plan
 from slo_otel.recorder import Recorder
 from slo_otel.runtime import _process
 from slo_otel.runtime._driver import Driver
+from slo_otel.runtime._exit_time import ExitTime
 from slo_otel.runtime._identity import forked, identify, siblings, texts
 
 
@@ -78,6 +79,7 @@ class Runtime:
         lane = InlineLane() if by_hand else ThreadLane()
         self._exports = Exports(self._source, lane, translation, lambda: resource, self._interval_ns)
         self._ledger = self._given.ledger or MemoryLedger(self.plan)
+        self._exit_time = ExitTime(self._exports.failing)
         self._driver = Driver(self.plan, self._clock, self._recorder, self._ledger, self._exports)
         self._driver.step()  # the tick that has begun: what is recorded from now on belongs to the next slice
         self._stopping = threading.Event()
@@ -96,7 +98,7 @@ class Runtime:
                 perf=clock.perf,
                 wall_ns=lambda: clock.read().wall_ns,
                 statuses=self._ledger.latest,
-                flush=self.flush,
+                flush=self.last_flush,
             )
         )
 
@@ -118,6 +120,14 @@ class Runtime:
     def flush(self, timeout: float) -> bool:
         """Send everything recorded until now. False when it did not arrive in time, and after `shutdown`."""
         return self.running and self._driver.flush(timeout)
+
+    def last_flush(self, timeout: float) -> bool:
+        """`flush` for a hook at the end of a process, within what such hooks may wait altogether."""
+        return self._exit_time.spend(self.flush, timeout)
+
+    def last_shutdown(self, timeout: float) -> bool:
+        """`shutdown` for a hook at the end of a process, within what such hooks may wait altogether."""
+        return self._exit_time.spend(self.shutdown, timeout)
 
     def shutdown(self, timeout: float) -> bool:
         """Flush, stop, and leave the slot empty. The second call does nothing and says True."""

@@ -59,6 +59,11 @@ class Handle:
         if self._runtime is not None:
             self._runtime.step()
 
+    def _end(self, timeout: float) -> None:
+        """`shutdown` for a hook at the end of the process."""
+        if self._runtime is not None:
+            self._runtime.last_shutdown(timeout)
+
     def _after_fork(self) -> None:
         if self._runtime is not None:
             self._runtime.after_fork()

@@ -12,7 +12,7 @@ from slo_otel.errors import guard
 from slo_otel.runtime import _configure
 
 EXIT_SECONDS: Final = 3.0
-"""How long the end of a process may wait for the last export. A collector that never answered is not waited for."""
+"""How long the interpreter's end may wait for the last export, of what the exit may wait altogether."""
 
 
 _watching: list[bool] = []
@@ -33,7 +33,7 @@ def _at_exit() -> None:
     handle = _configure.current()
     if handle is not None:
         with guard("the exit"):
-            handle.shutdown(EXIT_SECONDS)
+            handle._end(EXIT_SECONDS)
 
 
 class _Process:

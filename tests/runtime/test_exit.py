@@ -12,7 +12,9 @@ import pytest
 
 from slo_otel import names
 from slo_otel.receive import Answer, Receiver
+from slo_otel.runtime._exit_time import ExitTime
 from tests.runtime.processes import run, serving
+from tests.runtime.samples import until
 
 SCRIPT = """\
 import sys
@@ -108,6 +110,54 @@ def test_an_exit_with_a_hanging_collector_is_bounded(tmp_path: Path, receiver: R
     done = run(SCRIPT.format(end=END), tmp_path, receiver)
     assert _since_the_end(done.stdout) < 3.0 + 1.5
     assert (done.returncode, "Traceback" in done.stderr) == (7, False)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_collector_that_hung_before_holds_the_exit_a_second(
+    tmp_path: Path, receiver: Receiver, sent: signal.Signals
+) -> None:
+    """One wait for all hooks: the lifespan's, and after Ctrl-C the interpreter's own."""
+    receiver.answer = Answer.HANG
+    often = {"OTEL_METRIC_EXPORT_INTERVAL": "200", "OTEL_EXPORTER_OTLP_TIMEOUT": "0.2"}
+    with serving(tmp_path, receiver, **often) as server:
+        assert server.get("/pay") == 200
+        assert until(lambda: any("no export to" in line for line in server.lines))
+        began = time.monotonic()
+        server.stop(sent)
+        assert time.monotonic() - began < 1.0 + 1.5
+
+
+def test_hooks_share_what_an_exit_may_wait() -> None:
+    """What one waited in vain the next cannot; an export that arrives gives it all back."""
+    failing = False
+    asked: list[float] = []
+    clock = ManualTime()
+
+    def send(seconds: float) -> bool:
+        asked.append(seconds)
+        clock.now += seconds
+        return arrives
+
+    time_left = ExitTime(lambda: failing, clock.read)
+    arrives = False
+    assert not time_left.spend(send, 4.0)
+    assert not time_left.spend(send, 3.0)
+    assert not time_left.spend(send, 3.0)
+    arrives = True
+    assert time_left.spend(send, 3.0)
+    failing = True
+    assert time_left.spend(send, 3.0)
+    assert asked == [4.0, 1.0, 0.0, 0.0, 1.0]
+
+
+class ManualTime:
+    """Seconds that pass when told."""
+
+    now = 0.0
+
+    def read(self) -> float:
+        """The time."""
+        return self.now
 
 
 def test_a_process_that_was_shut_down_exits_quietly(tmp_path: Path, receiver: Receiver) -> None:
