@@ -17,6 +17,8 @@ from slo_otel.instrumentation._asgi_types import ASGIApp, Message, Receive, Scop
 FLUSH_SECONDS: Final = 5.0
 _GRACE_SECONDS: Final = 1.0
 """How much longer than its own timeout a flush may take before the shutdown goes on without it."""
+_TURNS: Final = 100
+"""Turns of the loop for requests that the server has just cancelled; below a middleware one takes ten to end."""
 _ENDS: Final = frozenset({"lifespan.shutdown.complete", "lifespan.shutdown.failed", "lifespan.startup.failed"})
 
 Flush = Callable[[float], bool]
@@ -83,6 +85,8 @@ async def in_thread(flush: Flush, timeout: float) -> None:  # noqa: ASYNC109 - i
             with suppress(RuntimeError):  # the loop was closed: nobody waits any more
                 loop.call_soon_threadsafe(done.set)
 
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
     threading.Thread(target=work, name="slo_otel-flush", daemon=True).start()
     try:
         await asyncio.wait_for(done.wait(), timeout + _GRACE_SECONDS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from starlette.background import BackgroundTask
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -105,8 +106,39 @@ def test_a_client_that_leaves_during_its_upload_is_cancelled(
         assert (world.key().outcome, world.key().by_server) == (Outcome.CANCELLED, False)
 
 
+async def _waits(request: Request) -> Response:
+    await asyncio.sleep(60)
+    return PlainTextResponse("late")
+
+
+async def _trickles(request: Request) -> Response:
+    async def chunks() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(60)
+
+    return StreamingResponse(chunks())
+
+
+class _Passes(BaseHTTPMiddleware):
+    """A middleware that does nothing, in tasks of its own: a cancellation takes several turns to get through."""
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        return await call_next(request)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "depth"),
+    [(_waits, 500, 0), (_waits, 500, 1), (_trickles, 200, 0), (_trickles, 200, 3)],
+    ids=["waits", "waits below a middleware", "streams", "streams below three"],
+)
 def test_the_servers_shutdown_cancels_and_is_bad_and_is_flushed(
-    make: Callable[..., App], http: str, world: World
+    make: Callable[..., App],
+    http: str,
+    world: World,
+    endpoint: Callable[[Request], Awaitable[Response]],
+    status: int,
+    depth: int,
 ) -> None:
     """A request that shutdown cancels is counted before the last flush, as the server's cancellation."""
     counted_at_flush: list[int] = []
@@ -118,19 +150,23 @@ def test_the_servers_shutdown_cancels_and_is_bad_and_is_flushed(
     world.active.flush = flush
     entered = threading.Event()
 
-    async def waits(request: Request) -> Response:
+    async def enters(request: Request) -> Response:
         entered.set()
-        await asyncio.sleep(60)
-        return PlainTextResponse("late")
+        return await endpoint(request)
 
     app = make()
-    app.router.routes.append(Route("/waits", waits))
+    app.router.routes.append(Route("/waits", enters))
+    for _ in range(depth):
+        app.add_middleware(_Passes)
     with served(instrument(app), http) as server:
         client = server.ask("/waits")
         until(entered.is_set)
+        if endpoint is _trickles:
+            assert client.recv(1)
     client.close()
     key = world.key()
     assert (key.outcome, key.by_server, key.reason) == (Outcome.CANCELLED, True, "server_cancelled")
+    assert key.status == status
     assert world.verdict() == "bad"
     assert counted_at_flush == [1]
 
