@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from slo_otel.policy._expand import Path
+from slo_otel.policy._expand import Expanded, Path
 from slo_otel.policy._fit import length_of
 from slo_otel.policy._grammar import WordPanel, nearest
 from slo_otel.policy._model import Policy
@@ -192,16 +192,28 @@ def _implied_severities(scene: Scene) -> None:
 
 
 def _duplicates(scene: Scene) -> None:
+    """Names of entries, of variants and of listed objectives are one name space."""
     seen: dict[str, Path] = {}
     for one in scene.entries:
-        for name in dict.fromkeys((one.name, *(level.name for level in one.levels))):
-            first = seen.setdefault(name, one.path)
-            if first != one.path:
-                line = scene.document.problem(first, "", None, "").line
-                scene.say(
-                    scene.name_of(one),
-                    f"a second SLO with the name {name!r}",
-                    f"rename one of them; the first stands in line {line}",
-                    "duplicate-slo",
-                    at_key=one.variant is not None,
-                )
+        own = [(one.slo.name, one.path[:2]), *((name, one.path) for name in (one.name, *_level_names(one)))]
+        for name, path in own:
+            first = seen.setdefault(name, path)
+            if first != path:
+                _second(scene, name, path, first)
+
+
+def _level_names(one: Expanded) -> tuple[str, ...]:
+    return tuple(level.name for level in one.levels)
+
+
+def _second(scene: Scene, name: str, path: Path, first: Path) -> None:
+    """Reported at `name:`, or at the key of the variant."""
+    line = scene.document.problem(first, "", None, "").line
+    is_entry = len(path) == 2
+    scene.say(
+        (*path, "name") if is_entry else path,
+        f"a second SLO with the name {name!r}",
+        f"rename one of them; the first stands in line {line}",
+        "duplicate-slo",
+        at_key=not is_entry,
+    )

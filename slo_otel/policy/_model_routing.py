@@ -19,11 +19,12 @@ from slo_otel.policy._model_fields import (
     Section,
     Switch,
     Text,
+    duration,
     kind_of,
     refuse,
     short_or,
 )
-from slo_otel.units import UnitError, parse_duration
+from slo_otel.units import UnitError
 
 
 class _Typed:
@@ -246,7 +247,7 @@ class Escalation(Section):
 def _response(text: str) -> str:
     if text != "immediate" and not re.fullmatch(r"[0-9]+ business days?", text):
         try:
-            parse_duration(text)
+            duration(text)
         except UnitError:
             raise UnitError(f"{text!r} is no time to respond", "write 5m, immediate or 1 business day") from None
     return text

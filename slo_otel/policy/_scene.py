@@ -38,6 +38,8 @@ class Scene:
 
     def unsure(self, *path: str | int) -> bool:
         """Whether a part at or around this place was left out, so that nothing may be concluded from it."""
+        if not self.document.left_out:
+            return False
         place, missing = self.document.place(path)
         return self.document.touched((*place.path, *missing))
 

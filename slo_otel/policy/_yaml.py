@@ -7,12 +7,11 @@ stay the text that was written. Every fault of the file is a `Problem`, never an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeAlias
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -26,14 +25,16 @@ from ruamel.yaml.events import (
 )
 
 from slo_otel.errors import Problem
-from slo_otel.policy._yaml_faults import HIDDEN, explain, repaired
+from slo_otel.policy._yaml_faults import HIDDEN, UNPRINTABLE, Reached, beyond_unicode, explain, repaired
 
 MAX_CHARACTERS: Final = 1_000_000
 MAX_DEPTH: Final = 50
 MAX_REPAIRS: Final = 20
 MAX_VALUES: Final = 50_000
 """Values of the file with its aliases written out: an alias bomb passes it at once."""
-_UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MESSAGE: Final = 240
+_FIX: Final = 420
+"""More than any legal word or list of them takes: what is longer quotes a text that nobody reads to its end."""
 _OWN_TAG: Final = re.compile(r"(?:tag:yaml\.org,2002:|!!)(?:str|int|float|bool|map|seq)|!")
 
 
@@ -98,9 +99,14 @@ class Source:
         return line, index - self._starts[line - 1] + 1
 
     def problem(self, index: int, message: str, fix: str | None, code: str) -> Problem:
-        """An error at this place."""
+        """An error at this place. What quotes an endless text is shortened."""
         line, column = self.position(index)
-        return Problem(self.file, line, column, message, fix, code=code)
+        shown = None if fix is None else _shortened(fix, _FIX)
+        return Problem(self.file, line, column, _shortened(message, _MESSAGE), shown, code=code)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 3 :]}"
 
 
 class _StopError(Exception):
@@ -125,39 +131,34 @@ def read(source: Source) -> tuple[Node | None, tuple[Problem, ...]]:
         except _StopError as stop:
             return None, (*problems, *composer.problems, stop.problem)
         except MarkedYAMLError as error:
-            index = _index(error)
-            problem = explain(source, text, error, index)
-            problems.append(problem)
-            better = repaired(text, index, problem.code)
-            if better is None or len(problems) >= MAX_REPAIRS:
-                return None, (*problems, *composer.problems)
-            text = better
-        except (YAMLError, ValueError, RecursionError, AssertionError) as error:
-            return None, (*problems, source.problem(0, f"this is not YAML: {_first_line(error)}", None, "yaml"))
+            problem, index = explain(source, text, error, composer.reached)
+        except (ValueError, OverflowError) as error:
+            problem, index = beyond_unicode(source, text, error, composer.reached)
+        except (YAMLError, RecursionError, AssertionError) as error:
+            words = f"this is not YAML: {_first_line(error)}"
+            return None, (*problems, source.problem(composer.reached.index, words, None, "yaml"))
         else:
             return node, (*problems, *composer.problems)
+        problems.append(problem)
+        better = repaired(text, index, problem.code)
+        if better is None or len(problems) >= MAX_REPAIRS:
+            return None, (*problems, *composer.problems)
+        text = better
 
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _index(error: MarkedYAMLError) -> int:
-    mark = error.problem_mark or error.context_mark
-    return mark.index if isinstance(mark, StringMark) else 0
-
-
 def _refused(source: Source) -> Problem | None:
     if len(source.text) > MAX_CHARACTERS:
         return source.problem(0, f"a file of more than {MAX_CHARACTERS} characters", "split the policy", "too-long")
-    found = _UNPRINTABLE.search(source.text)
-    if found is not None:
-        return source.problem(
-            found.start(), f"the character {found[0]!r} may not stand in a file", "remove it", "character"
-        )
-    if HIDDEN in source.text:
-        return source.problem(source.text.index(HIDDEN), "a private-use character", "remove it", "character")
-    return None
+    found = UNPRINTABLE.search(source.text)
+    if found is None:
+        return None
+    return source.problem(
+        found.start(), f"the character {found[0]!r} may not stand in a file", "remove it", "character"
+    )
 
 
 class _Composer:
@@ -167,7 +168,8 @@ class _Composer:
         self.source = source
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node | None] = {}
-        self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(source.text)
+        self.reached = Reached(source.text)
+        self.events = self.reached.through(YAML(typ="safe", pure=True).parse(source.text))
 
     def document(self) -> Node | None:
         """The one document of the file; None for an empty file."""
@@ -235,7 +237,13 @@ class _Composer:
         if event.style == ">" and re.match(r">[0-9]", self.source.text[start:end]):
             self.say(start, "a text that starts with '>' is not quoted", "put it into quotes", "unquoted-gt")
             return Scalar(HIDDEN, start, end)
-        return Scalar(str(event.value), start, end, event.style)
+        text = str(event.value)
+        escaped = UNPRINTABLE.search(text) if event.style == '"' else None
+        if escaped is not None and HIDDEN not in self.source.text[start:end]:
+            message = f"the text has the character {escaped[0]!r}, written as an escape"
+            self.say(start, message, "remove the escape, or double its backslash", "character")
+            return Scalar(HIDDEN, start, end)
+        return Scalar(text, start, end, event.style)
 
     def sequence(self, event: SequenceStartEvent, depth: int) -> Sequence:
         items: list[Node] = []

@@ -7,9 +7,11 @@ still read: a route with `{`, a text with a comma, a scalar that starts with `>`
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, StringMark
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, Event, ScalarEvent
 
 from slo_otel.errors import Problem
 
@@ -18,11 +20,18 @@ if TYPE_CHECKING:
 
 HIDDEN: Final = "\ue000"
 """Stands in the place of a character that broke the YAML; a text with it is not checked further."""
+UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue001-\ufffd\U00010000-\U0010ffff]")
+"""What no text may hold: control characters, halves of pairs, and the one that `HIDDEN` is."""
+_POLICY_INSIDE: Final = re.compile(r"\n[ ]*(?:- +)*(?:[\w.\-]+:\s|- |#)")
+_ENDED: Final = re.compile(r"[ ]*(?:[^\s#,'\"{}\[\]][^,'\"{}\[\]\n]*:(?:\s|$)|- |[}\]])")
+"""How a line begins that is no part of the text or bracket above it."""
+_TOO_HIGH: Final = re.compile(r"\\U(?!0010|000[0-9A-Fa-f])[0-9A-Fa-f]{8}")
 _ROUTE: Final = re.compile(r"[^,{}\[\]\n]*/[^,{}\[\]\n]*$")
 _PARTS: Final = re.compile(r"(?:\{[^{},\[\]\n]*\}|[^,{}\[\]\n])*")
 _BARE_GT: Final = re.compile(r">=?\s*[0-9.]+\s*(?:%|\w{0,3})(?=\s*[\n,}\]#]|\s*$)")
 _PATH: Final = re.compile(r"(?:[A-Z]+ +)?/")
 _BEFORE_GT: Final = re.compile(r"(?:[:\-?,\[{]\s+|[\[{,]|^\s*)$")
+_ESCAPE_FIX: Final = "use single quotes, or double the backslash"
 _FIXES: Final = (
     ("mapping values are not allowed", "put a text that contains ': ' into quotes, or check the indentation"),
     ("found unexpected end of stream", "close the quote"),
@@ -30,12 +39,89 @@ _FIXES: Final = (
     ("expected <block end>", "check the indentation: keys of one mapping start in the same column"),
     ("expected ',' or", "close the bracket, or put a text with special characters into quotes"),
     ("expected the node content", "close the bracket"),
-    ("escape", "use single quotes, or double the backslash"),
 )
 
 
-def explain(source: Source, text: str, error: MarkedYAMLError, index: int) -> Problem:
-    """The parser's error at its place; `text` is the source as far as it was repaired."""
+class Reached:
+    """How far the events of a text came: what its fault may have to do with."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.index = 0
+        """Where the last event ends."""
+        self.quote: int | None = None
+        """The first quoted text with lines of a policy inside: its closing quote is likely that of another text."""
+        self._open: list[int | None] = []
+
+    def through(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The same events, each noted before it is passed on."""
+        for event in events:
+            self.index = event.end_mark.index
+            if isinstance(event, CollectionStartEvent):
+                self._open.append(event.start_mark.index if event.flow_style else None)
+            elif isinstance(event, CollectionEndEvent):
+                self._open.pop()
+            elif isinstance(event, ScalarEvent) and event.style in ("'", '"') and self.quote is None:
+                self._note_quote(event.start_mark.index)
+            yield event
+
+    def _note_quote(self, start: int) -> None:
+        if _POLICY_INSIDE.search(self.text, start, self.index):
+            self.quote = start
+
+    def bracket(self, index: int) -> int | None:
+        """The bracket that should have been closed before this place; None when none is to blame."""
+        opened = self._open[-1] if self._open else None
+        if opened is None:
+            return None
+        line, before = (self.text.rfind("\n", 0, at) + 1 for at in (index, opened))
+        wrong = _ENDED.match(self.text, line) and _indent(self.text, line) <= _indent(self.text, before)
+        return opened if line > before and (wrong or index >= len(self.text.rstrip())) else None
+
+
+def _indent(text: str, line: int) -> int:
+    rest = text[line : line + 200]
+    return len(rest) - len(rest.lstrip(" "))
+
+
+def explain(source: Source, text: str, error: MarkedYAMLError, reached: Reached) -> tuple[Problem, int]:
+    """The parser's error at its place, and its index; `text` is the source as far as it was repaired."""
+    index = _index(error.problem_mark) or _index(error.context_mark)
+    opened = _opened(source, error, index, reached)
+    return (_explained(source, text, error, index) if opened is None else opened), index
+
+
+def _index(mark: object) -> int:
+    return mark.index if isinstance(mark, StringMark) else 0
+
+
+def _opened(source: Source, error: MarkedYAMLError, index: int, reached: Reached) -> Problem | None:
+    """The quote or bracket that is not closed where it should be: the parser only sees what comes of it."""
+    scanning = "scanning a quoted scalar" in (error.context or "") and "unexpected" in (error.problem or "")
+    quote = _index(error.context_mark) if scanning and reached.quote is None else reached.quote
+    if quote is not None:
+        fix = "close it where the text ends, in the same line"
+        return source.problem(quote, "the quote that opens here is not closed", fix, "open-quote")
+    bracket = reached.bracket(index)
+    if bracket is None:
+        return None
+    closing = {"[": "]", "{": "}"}.get(source.text[bracket], "the bracket")
+    message = f"the bracket {source.text[bracket]} that opens here is not closed"
+    return source.problem(bracket, message, f"write {closing} where the list or mapping ends", "open-bracket")
+
+
+def beyond_unicode(
+    source: Source, text: str, error: ValueError | OverflowError, reached: Reached
+) -> tuple[Problem, int]:
+    """The escape that names no character: the parser says so without a place."""
+    found = _TOO_HIGH.search(text, reached.index)
+    if found is None:
+        return source.problem(reached.index, f"this is not YAML: {error}", None, "yaml"), reached.index
+    message = f"the escape {found[0]} is no character"
+    return source.problem(found.start(), message, _ESCAPE_FIX, "escape"), found.start()
+
+
+def _explained(source: Source, text: str, error: MarkedYAMLError, index: int) -> Problem:
     greater = _greater(text, index)
     if greater is not None:
         shown = _quoted(_BARE_GT.match(text, greater))
@@ -47,6 +133,9 @@ def explain(source: Source, text: str, error: MarkedYAMLError, index: int) -> Pr
             start, "a route with '{' inside {…} or […] is not quoted", f'write "{whole}"', "unquoted-route"
         )
     words = f"{error.context or ''} {error.problem or ''}".strip()
+    if "escape" in words:
+        at = text.rfind("\\", 0, index + 1)
+        return source.problem(at, f"the escape {text[at : at + 2]} is no character", _ESCAPE_FIX, "escape")
     if text[index : index + 1] == "\t":
         return source.problem(index, "a tab where spaces are due", "indent with spaces", "yaml")
     fix = next((fix for part, fix in _FIXES if part in words), "put the text into quotes")
@@ -88,6 +177,10 @@ def repaired(text: str, index: int, code: str) -> str | None:
     if code == "unquoted-gt":
         at = _greater(text, index)
         return None if at is None else f"{text[:at]}{HIDDEN}{text[at + 1 :]}"
+    if code == "escape":
+        at = text.rfind("\\", 0, index + 1)
+        length = 10 if _TOO_HIGH.match(text, at) else 2
+        return f"{text[:at]}{HIDDEN * length}{text[at + length :]}"
     if code == "unquoted-route":
         rest = _PARTS.match(text, index)
         length = len(rest[0]) if rest else 0

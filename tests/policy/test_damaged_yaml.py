@@ -1,0 +1,120 @@
+"""What damaged policies brought to light: each finding of the mutants as a small case of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from slo_otel.policy import compile, loads  # noqa: A004 - the word of the design
+from tests.policy.shared import HEAD, only, problems, slo
+
+HTTP = "sli: {success: http, good: 2xx or 3xx}"
+
+
+@pytest.mark.parametrize(
+    ("escape", "code", "place"),
+    [
+        (r"\UFFFFFFFF", "escape", (6, 15)),
+        (r"\U00110000", "escape", (6, 15)),
+        (r"\q", "escape", (6, 15)),
+        (r"\x1", "escape", (6, 15)),
+        (r"\ud800", "character", (6, 14)),
+        (r"\udfff", "character", (6, 14)),
+        (r"\0", "character", (6, 14)),
+        (r"\e[2J", "character", (6, 14)),
+        (r"\x7f", "character", (6, 14)),
+        (r"\ue000", "character", (6, 14)),
+    ],
+)
+def test_an_escape_that_makes_no_text_is_refused_at_its_text(
+    escape: str, code: str, place: tuple[int, int]
+) -> None:
+    """Halves of pairs, control characters and numbers beyond Unicode neither reach the plan nor a terminal."""
+    found = only(slo(f'{HTTP}\nrunbook: "{escape}"'))
+    assert (found.code, (found.line, found.column)) == (code, place)
+    assert str(found).replace("\n    ", " ").isprintable()
+
+
+def test_escapes_that_make_text_are_text() -> None:
+    """A line break, a letter and an emoji may be escapes; in single quotes a backslash is itself."""
+    policy = loads(slo(HTTP + "\nrunbook: \"\\u00e9 \\U0001F600 \\n\"\ndescription: '\\UFFFFFFFF'"))
+    assert (policy.slos[0].runbook, policy.slos[0].description) == ("é \U0001f600 \n", r"\UFFFFFFFF")
+    assert compile(policy).slos[0].runbook == "é \U0001f600 \n"
+
+
+def test_what_follows_a_wrong_escape_is_still_read() -> None:
+    """A number beyond Unicode is one error among the others of the file."""
+    found = problems(slo(f'{HTTP}\nrunbook: "\\UFFFFFFFF"\nwindw: 7d'))
+    assert [(one.line, one.code) for one in found] == [(6, "escape"), (7, "unknown-key")]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('service: "shop\nslos: []\n', (2, 10)),
+        ("service: 'shop\nslos: []\n# the team's file\n", (2, 10)),
+        ('service: "shop\nslos: []\nlabels: {a: "b"}\n', (2, 10)),
+        ("service: 'shop\n# what the team's\n", (2, 10)),
+        ('service: shop\nlabels: {a: "b}\nslos: []\nowner: {a: "#x"}\nb: {c: d\n', (3, 13)),
+    ],
+)
+def test_an_open_quote_is_reported_where_it_opens(text: str, place: tuple[int, int]) -> None:
+    """Not where the parser notices it: at the next quote of another text, or at the end of the file."""
+    found = only(f"version: slo/v1\n{text}")
+    assert (found.code, (found.line, found.column)) == ("open-quote", place)
+
+
+def test_a_quoted_text_of_several_lines_is_no_open_quote() -> None:
+    """A long text may go over lines; a mistake below it is reported where it is."""
+    loads(slo(f'{HTTP}\nrunbook: "one\n  two: three\n\n  four"').replace("two: three", "two three"))
+    found = only(slo(f'{HTTP}\nrunbook: "one\n  two"\nowner: a: b'))
+    assert (found.code, (found.line, found.column)) == ("yaml", (8, 13))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "fix"),
+    [
+        ("labels: {a: b\nslos: []\n", (3, 9), "write }"),
+        ("labels: {a: b\n", (3, 9), "write }"),
+        ("severities:\n  page: {notify: [log}\n  x: {}\n", (4, 22), None),
+        ("severities:\n  page: {notify: [log]\n  x: {}\n", (4, 9), "write }"),
+        ("audit:\n  to: [log\n  snapshot: day\n", (4, 7), "write ]"),
+        ("rows:\n  One:  [status\n  Two of:  [budget]\n", (4, 9), "write ]"),
+        ("reports:\n  - {name: a, every: week\n  - {name: b}\n", (4, 5), "write }"),
+    ],
+)
+def test_an_open_bracket_is_reported_where_it_opens(text: str, place: tuple[int, int], fix: str | None) -> None:
+    """When the next key or item of the mapping around it shows that it should have been closed."""
+    found = only(HEAD + text)
+    assert (found.line, found.column) == place
+    if fix is not None:
+        assert fix in str(found.fix)
+
+
+def test_a_mistake_inside_brackets_over_several_lines_is_reported_where_it_is() -> None:
+    """A bracket whose list goes on below, further in, is not to blame for what is wrong there."""
+    found = only(f"{HEAD}labels: {{\n  a: b,\n  c: d: e,\n  }}\n")
+    assert (found.line, found.column) == (5, 7)
+
+
+def test_a_message_about_an_endless_text_is_short() -> None:
+    """A megabyte where a duration is due is quoted by its two ends."""
+    found = only(slo(f"{HTTP}\nwindow: {'9' * 500_000}d"))
+    assert len(found.message) < 300
+    assert found.message.startswith("'9999")
+    assert found.message.endswith("is not a duration")
+
+
+def test_two_entries_of_one_name_are_refused_although_their_variants_differ() -> None:
+    """A reset, a message or a gate that names the entry would mean both."""
+    one, two = (f"  - {{name: a, sli: {{errors: http}}, each: {{{name}: {{where: {{k: v}}}}}}}}\n" for name in "xy")
+    found = only(f"{HEAD}slos:\n{one}{two}")
+    assert (found.code, (found.line, found.column)) == ("duplicate-slo", (5, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "right"), [("0s", False), ("5m", True), ("immediate", True), ("2 business days", True)]
+)
+def test_a_time_to_respond_is_above_zero(text: str, right: bool) -> None:
+    """No time at all is written as the word `immediate`."""
+    found = problems(slo(HTTP, f"severities: {{page: {{notify: log, respond_within: {text}}}, ticket: {{}}}}\n"))
+    assert [one.code for one in found] == ([] if right else ["unit"])

@@ -1,0 +1,42 @@
+"""Damaged policies by named operators: an error at the damage, or at least one with a place; never a traceback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from tests.policy.mutants import OPERATORS
+from tests.policy.shared import POLICIES, ROOT
+from tests.stress import scaled
+
+SEED: Final = os.environ.get("MUTANTS_SEED")
+"""Set to the seed that a failure printed, it brings the same mutants back."""
+COUNT: Final = scaled(3, 500)
+PARTS: Final = scaled(1, 5)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(scaled(120, 600))
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("name", [path.stem for path in POLICIES])
+def test_a_damaged_policy_is_refused_at_the_damage(name: str, part: int) -> None:
+    """Every operator's mutants of a policy are judged rightly, each within 1 s of CPU, all within 200 MB."""
+    seed = SEED or f"{secrets.randbits(32)}"
+    print(f"MUTANTS_SEED={seed}")
+    arguments = ["--seed", seed, "--count", str(COUNT), "--part", str(part), "--parts", str(PARTS)]
+    command = [sys.executable, "-m", "tests.policy.mutants", name, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, f"{' '.join(command[1:])}\n{done.stdout}\n{done.stderr}"
+
+
+def test_there_are_enough_operators() -> None:
+    """At least twelve operators, no two of one name, each with a sentence that says which line counts."""
+    names = [one.__name__ for one in OPERATORS]
+    assert len(set(names)) == len(names) >= 12
+    assert all(one.__doc__ for one in OPERATORS)
