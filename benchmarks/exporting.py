@@ -1,6 +1,7 @@
 """1,000 latency series and the two ways to send them over OTLP: ours, and the SDK's. Both to the same receiver.
 
-One policy entry with `per: [route]`: each series is one histogram and its counts of good and bad events.
+One policy entry with `per: [route]`. The SDK sends one histogram a series. Ours sends five points: histograms of the
+valid and of the excluded events, and counts of the good, the bad and the excluded.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def plan() -> Plan:
     return policy.compile(policy.loads(POLICY))
 
 
-def ours(endpoint: str, lane: Lane, values: list[float]) -> Export:
+@contextmanager
+def ours(endpoint: str, lane: Lane, values: list[float]) -> Iterator[Export]:
     """What the runtime does at a tick that sends: a snapshot, its translation, the requests."""
     compiled = plan()
     registry = recorder(compiled)
@@ -48,26 +50,32 @@ def ours(endpoint: str, lane: Lane, values: list[float]) -> Export:
     for cell in cells:
         for value in values:
             cell.record(value)
-    translation = Translation(compiled, time.time_ns())
+    resource = Resource.create()
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
-    exports = Exports(Source(), lane, translation, Resource.create, 60 * 10**9)
+    exports = Exports(Source(), lane, Translation(compiled, time.time_ns()), lambda: resource, 60 * 10**9)
+
+    def outgoing() -> Outgoing:
+        taken = snapshot(registry)
+        return Outgoing(taken, None, Own(taken.limits, 0, 0))
 
     def export() -> None:
         for cell in cells[::20]:
             cell.record(values[0])
-        taken = snapshot(registry)
-        if not exports.flush(Outgoing(taken, None, Own(taken.limits, 0, 0)), PATIENCE):
+        if not exports.flush(outgoing(), PATIENCE):
             raise RuntimeError("our export did not arrive")
 
-    return export
+    try:
+        yield export
+    finally:
+        exports.shutdown(outgoing(), PATIENCE)
 
 
-def sdk(endpoint: str, values: list[float]) -> Export:
+@contextmanager
+def sdk(endpoint: str, values: list[float]) -> Iterator[Export]:
     """What the SDK's periodic reader does when it is due: collect, encode, send."""
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{endpoint}/v1/metrics"), math.inf)
-    histogram = (
-        MeterProvider([reader]).get_meter("bench").create_histogram("http.server.request.duration", unit="s")
-    )
+    provider = MeterProvider([reader])
+    histogram = provider.get_meter("bench").create_histogram("http.server.request.duration", unit="s")
     attributes = [{**ATTRIBUTES, "http.route": f"/r/{route}"} for route in range(SERIES)]
     for each in attributes:
         for value in values:
@@ -78,7 +86,10 @@ def sdk(endpoint: str, values: list[float]) -> Export:
             histogram.record(values[0], each)
         reader.collect()
 
-    return export
+    try:
+        yield export
+    finally:
+        provider.shutdown()
 
 
 @contextmanager

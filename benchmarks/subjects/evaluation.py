@@ -86,6 +86,8 @@ class Shape:
         self.ledger = MemoryLedger(self.plan)
         self._traffic = Traffic(self.plan, groups)
         self._number = 0
+        self.statuses = 0
+        """How many the newest evaluation gave."""
         for _ in range(MORNING):
             self.append()
 
@@ -105,8 +107,9 @@ class Shape:
         at.append(time.thread_time_ns())
         answers = self.ledger.answer(queries)
         at.append(time.thread_time_ns())
-        evaluate(self.plan, answers, now, scope=Scope.PROCESS)
+        found = evaluate(self.plan, answers, now, scope=Scope.PROCESS)
         at.append(time.thread_time_ns())
+        self.statuses = len(found.statuses)
         needed, answered, evaluated = ((after - before) / 1e6 for before, after in pairwise(at))
         return needed, answered, evaluated
 

@@ -57,14 +57,12 @@ def measure(effort: Effort) -> Samples:
     """`lateness.*`: `without` is the loop's own p99.9, the others are what they add to it."""
     seconds = QUICK_SECONDS if effort.quick else FULL_SECONDS
     values = VALUES[:50]
-    with exporting.receiver() as endpoint:
-        lane = ThreadLane()
-        works = {
-            "without": phase(seconds, None),
-            "ours": phase(seconds, exporting.ours(endpoint, lane, values)),
-            "otel sdk": phase(seconds, exporting.sdk(endpoint, values)),
-        }
+    with (
+        exporting.receiver() as endpoint,
+        exporting.ours(endpoint, ThreadLane(), values) as ours,
+        exporting.sdk(endpoint, values) as sdk,
+    ):
+        works = {"without": phase(seconds, None), "ours": phase(seconds, ours), "otel sdk": phase(seconds, sdk)}
         found = interleaved(works, effort.rounds, collecting=True)
-        lane.close()
     added = over(found, "without")
     return {"lateness.without": found["without"]} | {f"lateness.{name}": values for name, values in added.items()}
