@@ -7,9 +7,11 @@ It is no backend: plain HTTP on one address, nothing is stored, nothing expires.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -126,6 +128,7 @@ class Receiver:
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
 
     @property
     def port(self) -> int:
@@ -199,6 +202,24 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], receiver: Receiver) -> None:
         super().__init__(address, _Handler)
         self.receiver = receiver
+        self._open: set[object] = set()
+
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+        """Serve a connection on a thread of its own."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        """Forget a connection that ended."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep: a Collector that is gone answers none of them."""
+        for request in tuple(self._open):
+            if isinstance(request, socket.socket):
+                with suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no news."""
@@ -210,11 +231,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """`POST /v1/metrics` with a protobuf body, plain, gzip or deflate."""
-        if self.path != "/v1/metrics":
-            return self._answer(404, "text/plain", b"only /v1/metrics\n")
         try:
-            status = self.server.receiver._take(self._body())
+            body = self._body()
+            if self.path != "/v1/metrics":
+                return self._answer(404, "text/plain", b"only /v1/metrics\n")
+            status = self.server.receiver._take(body)
         except (DecodeError, OSError, ValueError, zlib.error):
+            self.close_connection = True  # what was not read of it would be taken for the next request
             return self._answer(400, "text/plain", b"not an OTLP protobuf request\n")
         return self._answer(status, "application/x-protobuf", ExportMetricsServiceResponse().SerializeToString())
 
@@ -225,7 +248,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(200, "text/plain; charset=utf-8", self.server.receiver.to_text().encode())
 
     def _body(self) -> bytes:
-        size = int(self.headers.get("Content-Length", "0"))
+        """The unpacked body. Raises `ValueError` where its length is not told (chunks) or beyond the limit."""
+        size = int(self.headers.get("Content-Length", ""))
         if not 0 <= size <= _LIMIT:
             raise ValueError(size)
         return _unpack(self.rfile.read(size), self.headers.get("Content-Encoding", ""))

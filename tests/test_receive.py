@@ -100,6 +100,34 @@ def test_what_is_no_otlp_is_refused_and_not_counted(receiver: Receiver) -> None:
     assert receiver.points() == ()
 
 
+def test_what_is_sent_elsewhere_leaves_the_connection_in_order(receiver: Receiver) -> None:
+    """A service that also sends traces there gets a 404 for them; its next metrics on the connection arrive."""
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)) as connection:
+        for path, status in (("/v1/traces", 404), ("/v1/metrics", 200)):
+            connection.request("POST", path, _export(3))
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == status
+    assert receiver.counter("slo.events") == 3
+
+
+@pytest.mark.parametrize("length", ["", "x", "-1", str(2**40)])
+def test_a_body_of_no_readable_length_is_refused(receiver: Receiver, length: str) -> None:
+    """An export in chunks is not read as an empty one, and the connection ends rather than be out of step."""
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)) as connection:
+        connection.putrequest("POST", "/v1/metrics")
+        if length:
+            connection.putheader("Content-Length", length)
+        else:
+            connection.putheader("Transfer-Encoding", "chunked")
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert answer.status == 400
+        assert receiver.requests == 0
+        answer.read()
+        assert connection.sock is None or connection.sock.recv(1) == b""
+
+
 def test_the_nth_export_can_be_dropped() -> None:
     """A drop answers 200 and forgets: the sender cannot know, the numbers must show it."""
     with Receiver(drop=2) as receiver:
@@ -136,3 +164,26 @@ def test_the_view_shows_every_series_as_text_and_as_json(receiver: Receiver) -> 
     assert 'slo.events{slo.name="checkout",slo.verdict="good"} 4 a' in _get(receiver, "/").splitlines()
     (counter, _) = json.loads(_get(receiver, "/json"))
     assert (counter["name"], counter["value"], counter["instance"]) == ("slo.events", 4, "a")
+
+
+def test_a_closed_receiver_answers_nobody() -> None:
+    """A Collector that is gone is gone for the connections that clients kept, too."""
+    running = Receiver()
+    running.start()
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+    try:
+        for _ in range(2):
+            connection.request("POST", "/v1/metrics", _export(1))
+            connection.getresponse().read()
+        running.close()
+        connection.auto_open = 0
+        with pytest.raises((OSError, http.client.HTTPException)):
+            _again(connection)
+    finally:
+        connection.close()
+        running.close()
+
+
+def _again(connection: http.client.HTTPConnection) -> None:
+    connection.request("POST", "/v1/metrics", _export(1))
+    connection.getresponse()

@@ -1,0 +1,188 @@
+"""A FastAPI service under steady load whose Collector fails again and again; it says what that cost.
+
+    python -m tests.stress.outage_service POLICY FAILURES
+
+Every failure is one flush with 0.2 s to live. Windows with a flush alternate with windows without, in the same
+process, so that whatever else the machine does falls on both. Prints one JSON object when the failures are over,
+waits for a line, flushes until it arrives, prints how many requests it answered, waits for a line, answers one more
+request, shuts down, and prints how that went.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+import slo_otel
+from slo_otel.instrumentation import ASGIApp, Message, Scope
+
+DEADLINE: Final = 0.2
+WINDOW: Final = 0.1
+"""Seconds of a window at least; one with a flush lasts as long as the flush."""
+PAUSE: Final = 0.004
+"""Seconds between two requests."""
+
+
+class Load:
+    """Requests, one after another, and their latencies by window."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.answered = 0
+        self.failed = 0
+        self.latencies: list[float] = []
+        """Seconds, of the window that goes on."""
+        self.running = True
+
+    async def run(self) -> None:
+        """Send requests until told to end."""
+        while self.running:
+            began = time.perf_counter()
+            await self._one()
+            self.latencies.append(time.perf_counter() - began)
+            await asyncio.sleep(PAUSE)
+
+    async def _one(self) -> None:
+        statuses: list[int] = []
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        await self._app(_scope(self.answered), _receive, send)
+        self.answered += 1
+        self.failed += statuses != [200]
+
+    def window(self) -> float:
+        """End a window: the 99th percentile of its latencies."""
+        found, self.latencies = sorted(self.latencies), []
+        return found[int(len(found) * 0.99)] if found else 0.0
+
+
+def _scope(at: int) -> Scope:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": f"/orders/{at % 50}",
+        "raw_path": b"/orders",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"shop")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+
+
+async def _receive() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _size() -> dict[str, int]:
+    """Resident memory in bytes, open file descriptors, native threads, and threads of Python."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {
+        "rss": pages * os.sysconf("SC_PAGE_SIZE"),
+        "fds": len(list(Path("/proc/self/fd").iterdir())),
+        "tasks": len(list(Path("/proc/self/task").iterdir())),
+        "threads": threading.active_count(),
+    }
+
+
+class Outage:
+    """Failures, and what is seen of them."""
+
+    def __init__(self, handle: slo_otel.Handle, load: Load, pool: ThreadPoolExecutor) -> None:
+        self._handle = handle
+        self._load = load
+        self._pool = pool
+        self.calm: list[float] = []
+        self.failing: list[float] = []
+        self.longest = 0.0
+        self.arrived = 0
+
+    async def fail(self, times: int) -> None:
+        """So many pairs of a window without and a window with a flush."""
+        for _ in range(times):
+            await asyncio.sleep(WINDOW)
+            self.calm.append(self._load.window())
+            began = time.perf_counter()
+            self.arrived += await self.flush(DEADLINE)
+            took = time.perf_counter() - began
+            self.longest = max(self.longest, took)
+            await asyncio.sleep(max(WINDOW - took, 0.0))
+            self.failing.append(self._load.window())
+
+    async def flush(self, seconds: float) -> bool:
+        """One flush, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._handle.flush, seconds)
+
+    def report(self) -> dict[str, float | int]:
+        """The median over windows of their 99th percentiles, the longest flush, and those that arrived."""
+        return {
+            "calm": statistics.median(self.calm),
+            "failing": statistics.median(self.failing),
+            "longest": self.longest,
+            "arrived": self.arrived,
+        }
+
+
+async def _serve(policy: str, failures: int) -> None:
+    app = FastAPI()
+
+    @app.get("/orders/{number}")
+    async def order(number: int) -> dict[str, int]:
+        return {"number": number}
+
+    handle = slo_otel.configure(policy)
+    handle.instrument(app)
+    load = Load(app)
+    with ThreadPoolExecutor(1) as pool:
+        outage = Outage(handle, load, pool)
+        running = asyncio.create_task(load.run())
+        await outage.fail(failures // 6)
+        before = _size()
+        await outage.fail(failures - failures // 6)
+        after = _size()
+        load.running = False
+        await running
+        _say({"before": before, "after": after, "failed": load.failed, **outage.report()})
+        await _recover(outage, load)
+        await load._one()
+        began = time.perf_counter()
+        sent = handle.shutdown(DEADLINE)
+        _say({"shutdown": time.perf_counter() - began, "sent": sent})
+
+
+async def _recover(outage: Outage, load: Load) -> None:
+    sys.stdin.readline()
+    tries = 0
+    while not await outage.flush(2.0):
+        tries += 1
+        if tries > 20:
+            break
+    _say({"answered": load.answered, "tries": tries})
+    sys.stdin.readline()
+
+
+def _say(told: Mapping[str, object]) -> None:
+    print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1], int(sys.argv[2])))
