@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -197,3 +198,36 @@ def test_what_eight_threads_do_at_once_is_counted_exactly_with_its_verdicts(kind
     assert sum(done.values()) == THREADS * ROUNDS
     assert not fallen
     assert found == {slo: Verdicts(expected(done, slo, "good"), expected(done, slo, "bad")) for slo in found}
+
+
+def asked_at_once() -> set[int]:
+    """The identities of the events that eight threads of one request get."""
+    start = threading.Barrier(THREADS)
+    found: list[slo_otel.Event] = []
+
+    def ask_for_it() -> None:
+        start.wait()
+        found.append(slo_otel.current_event())
+
+    threads = [threading.Thread(target=copy_context().run, args=(ask_for_it,)) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {id(event) for event in found}
+
+
+@pytest.mark.soak
+def test_threads_that_ask_for_a_requests_event_at_once_get_the_same_one() -> None:
+    """The event is made when somebody asks first; what threads then say is said of one event."""
+    found: list[set[int]] = []
+
+    async def crowd(scope: Scope, receive: Receive, send: Send) -> None:
+        found.append(asked_at_once())
+        await send(START)
+        await send(BODY)
+
+    with world():
+        for _ in range(scaled(100, 3_000)):
+            finished(SLOMiddleware(crowd)({"type": "http", "method": "GET", "path": "/"}, _receive, _send))
+    assert {len(events) for events in found} == {1}
