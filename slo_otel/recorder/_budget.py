@@ -20,11 +20,30 @@ _SMALL: Final = 8
 _STEP: Final = 4
 
 
+class Permits:
+    """Each lets one cell be made, and is the cell's first limit. A list, since its `pop` is atomic: a permit taken
+    twice would be a series too many.
+    """
+
+    def __init__(self, limits: list[int]) -> None:
+        self._limits = limits
+
+    def take(self) -> int | None:
+        """A permit; None when there are as many cells as there may be."""
+        try:
+            return self._limits.pop()
+        except IndexError:
+            return None
+
+    def give_back(self, limit: int) -> None:
+        """The cell is not needed: another thread has made it meanwhile."""
+        self._limits.append(limit)
+
+
 class Budget:
     """Hands out limits. A new cell's comes with its permit; growth is up to the snapshots.
 
-    Half of `max_pending` is for permits, half for growth. Permits are lists, since `pop` is atomic and a permit
-    taken twice would be a series too many. Growth belongs to one snapshot at a time.
+    Half of `max_pending` is for permits, half for growth. Growth belongs to one snapshot at a time.
     """
 
     def __init__(self, max_series: int, max_overflow: int, max_pending: int) -> None:
@@ -37,22 +56,14 @@ class Budget:
             )
         small = min(_SMALL, rest // max_series)
         large = min(max_series, (rest - small * max_series) // (START - small))
-        self._series = [small] * (max_series - large) + [START] * large
-        self._overflow = [START] * max_overflow
-        self.growth = max_pending - sum(self._series) - sum(self._overflow)
+        series = [small] * (max_series - large) + [START] * large
+        overflow = [START] * max_overflow
+        self.series = Permits(series)
+        """One for each series there may be."""
+        self.overflow = Permits(overflow)
+        """One for each (names, verdicts) past that; all of them begin at `START`."""
+        self.growth = max_pending - sum(series) - sum(overflow)
         """What no cell has been given."""
-
-    def series(self) -> int | None:
-        """A permit for one more series: its first limit. None when there are as many as there may be."""
-        return _pop(self._series)
-
-    def overflow(self) -> bool:
-        """Whether one more overflow cell may be made for its names; its limit is `START`."""
-        return _pop(self._overflow) is not None
-
-    def refund(self, limit: int) -> None:
-        """Give back a permit for a series that another thread has made meanwhile."""
-        self._series.append(limit)
 
     def adapt(self, cell: Cell) -> None:
         """After a snapshot of the cell: four times the limit if it refilled since the last one, a quarter if not.
@@ -72,10 +83,3 @@ class Budget:
             if len(cell.pending) >= cell.limit:
                 cell.drain()
             self.growth += before - cell.limit
-
-
-def _pop(permits: list[int]) -> int | None:
-    try:
-        return permits.pop()
-    except IndexError:
-        return None

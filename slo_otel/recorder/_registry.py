@@ -9,7 +9,7 @@ from typing import Final
 
 from slo_otel.clock import Clock
 from slo_otel.plan import OVERFLOW, CellKey, Judgement, Plan, judge
-from slo_otel.recorder._budget import START, Budget
+from slo_otel.recorder._budget import START, Budget, Permits
 from slo_otel.recorder._cell import Cell
 from slo_otel.recorder._gate import Counter
 from slo_otel.recorder._gauges import Gauges
@@ -128,13 +128,18 @@ class Recorder:
 
     def _make(self, key: CellKey) -> Cell:
         judgements = judge(self.plan, key)
-        limit = self._budget.series()
+        made = self._permitted(key, judgements, self._budget.series)
+        return made or self._cells.get(key) or self._overflow(key, judgements)
+
+    def _permitted(self, key: CellKey, judgements: tuple[Judgement, ...], permits: Permits) -> Cell | None:
+        """The cell of a key, made here or by another thread meanwhile; None when no more may be made."""
+        limit = permits.take()
         if limit is None:
-            return self._cells.get(key) or self._overflow(key, judgements)
+            return None
         made = self._new(key, judgements, limit)
         found = self._cells.setdefault(key, made)
         if found is not made:
-            self._budget.refund(limit)
+            permits.give_back(limit)
         return found
 
     def _new(self, key: CellKey, judgements: tuple[Judgement, ...], limit: int) -> Cell:
@@ -145,13 +150,11 @@ class Recorder:
     def _overflow(self, key: CellKey, judgements: tuple[Judgement, ...]) -> Cell:
         self._full = True
         over, mapped = merged(key, judgements, key.names)
-        found = self._cells.get(over)
-        if found is None and not self._budget.overflow():
+        found = self._cells.get(over) or self._permitted(over, mapped, self._budget.overflow)
+        if found is None:
             # Names are the callers' to bound. Should they not, verdicts are left, which the policy bounds.
             over, mapped = merged(key, judgements, (OVERFLOW,))
-            found = self._cells.get(over)
-        if found is None:
-            found = self._cells.setdefault(over, self._new(over, mapped, START))
+            found = self._cells.get(over) or self._cells.setdefault(over, self._new(over, mapped, START))
         if len(self._overflowed) >= _REMEMBERED:
             self._overflowed.clear()
         self._overflowed[key] = found

@@ -89,12 +89,12 @@ def test_permits_and_growth_add_up_to_the_budget(series: int, pending: int) -> N
     """Nothing is handed out twice, and every series has a permit."""
     budget = Budget(series, 16, pending)
     permits = []
-    while (permit := budget.series()) is not None:
+    while (permit := budget.series.take()) is not None:
         permits.append(permit)
     assert len(permits) == series
     assert sum(permits) + 16 * START + budget.growth == pending
     assert permits == sorted(permits, reverse=True)
-    assert [budget.overflow() for _ in range(17)] == [True] * 16 + [False]
+    assert [budget.overflow.take() for _ in range(17)] == [START] * 16 + [None]
 
 
 @pytest.mark.parametrize(("series", "pending"), [(10_000, 10_000), (0, 2**19), (100, 0)])

@@ -1,0 +1,53 @@
+"""Nothing is lost, doubled or torn, whatever interrupts a recording."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.recorder.storm import WEATHERS, Storm, StuckError, Target, Weather
+from tests.recorder.targets import TARGETS, Torn, TwoSteps, Ungated, Waiting
+from tests.stress import LONG, scaled
+
+EVENTS = scaled(1_500, 100_000)
+SEEDS = [random.randrange(2**32) for _ in range(2)] if LONG else [1]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("weather", WEATHERS.values(), ids=WEATHERS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_was_given_is_what_is_found(target: Callable[[], Target], weather: Weather, seed: int) -> None:
+    """Every bucket and the sum bit for bit; snapshots meanwhile are whole, and nothing in them goes back."""
+    storm = Storm(target(), weather, events=EVENTS, seed=seed)
+    storm.rage()
+    assert bool(storm.alarms) is weather.alarms
+    assert bool(storm.finalized) is weather.garbage
+
+
+@pytest.mark.parametrize(
+    ("wrong", "weather", "how"),
+    [
+        (Ungated, "threads", AssertionError),
+        (Ungated, "everything", AssertionError),
+        (Torn, "readers", AssertionError),
+        (TwoSteps, "everything", AssertionError),
+        (Waiting, "signals", StuckError),
+        (Waiting, "finalizers", StuckError),
+    ],
+)
+def test_a_recorder_that_is_wrong_does_not_weather_the_storm(
+    wrong: Callable[[], Target], weather: str, how: type[Exception]
+) -> None:
+    """No gate, torn reads, a sum in two steps, a fold that waits: a few storms catch each, so a storm can tell."""
+
+    def caught(seed: int) -> bool:
+        try:
+            Storm(wrong(), WEATHERS[weather], events=2_000, seed=seed).rage()
+        except how:
+            return True
+        return False
+
+    assert any(caught(seed) for seed in range(20))
