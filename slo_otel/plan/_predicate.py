@@ -8,7 +8,8 @@ from typing import TypeAlias
 from slo_otel.plan._events import CellKey, Kind, Outcome, values_of
 
 _FAILED = frozenset({Outcome.ERROR, Outcome.EXCEPTION, Outcome.TIMEOUT})
-_UNANSWERED = frozenset({Outcome.EXCEPTION, Outcome.TIMEOUT, Outcome.CANCELLED})
+WITHOUT_ANSWER = frozenset({Outcome.EXCEPTION, Outcome.TIMEOUT, Outcome.CANCELLED})
+"""What ended without an answer of the application's own, whatever status was sent before."""
 _CLASS_OUTCOME = {2: Outcome.SUCCESS, 3: Outcome.SUCCESS, 4: Outcome.REJECTED, 5: Outcome.ERROR}
 
 
@@ -90,7 +91,7 @@ def _outcome_holds(part: OutcomePart, key: CellKey) -> bool:
 
 def _status_holds(low: int, high: int, key: CellKey) -> bool:
     """An answer by its number; what was never answered as a 5xx; an operation by what its class means to it."""
-    if key.outcome in _UNANSWERED:
+    if key.outcome in WITHOUT_ANSWER:
         return failed(key) and low <= 500 <= high
     if key.kind is Kind.HTTP:
         return key.status is not None and low <= key.status <= high

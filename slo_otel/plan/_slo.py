@@ -101,7 +101,7 @@ class LatencyRule:
 
 @dataclass(frozen=True, slots=True)
 class NoRule:
-    """An SLI form that this version does not evaluate."""
+    """No verdicts: `event` only counts, and other forms without a rule are not evaluated by this version."""
 
     form: Form
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from slo_otel.plan._events import CellKey, Kind, Outcome, Overrule, value_of, values_of
-from slo_otel.plan._predicate import Clause, OutcomeTest, Predicate, StatusTest, unanswered
+from slo_otel.plan._predicate import WITHOUT_ANSWER, Clause, OutcomeTest, Predicate, StatusTest, unanswered
 from slo_otel.plan._slo import (
     CountedRule,
     Form,
@@ -77,7 +77,6 @@ _BAD_HTTP = Predicate(
     (Clause(StatusTest(500, 599)), Clause(OutcomeTest(Outcome.EXCEPTION)), Clause(OutcomeTest(Outcome.TIMEOUT)))
 )
 _BAD_OTHER = Predicate((Clause(OutcomeTest(Outcome.ERROR)),))
-_FINAL = frozenset({Outcome.EXCEPTION, Outcome.TIMEOUT, Outcome.CANCELLED})
 
 
 def judge(plan: Plan, key: CellKey) -> tuple[Judgement, ...]:
@@ -174,7 +173,7 @@ def _ratio(plan: Plan, rule: RatioRule, indicator: str, key: CellKey) -> Ruling:
 
 def _overruled(key: CellKey) -> Verdict | None:
     """Code's own word: it overrules an answer, and only `bad()` overrules what was never answered."""
-    if key.overrule is None or (key.outcome in _FINAL and key.overrule is not Overrule.BAD):
+    if key.overrule is None or (key.outcome in WITHOUT_ANSWER and key.overrule is not Overrule.BAD):
         return None
     return Verdict(key.overrule.value)
 
@@ -276,7 +275,7 @@ def _latency_whole(plan: Plan, rule: LatencyRule, key: CellKey) -> Ruling | None
 
     A client that leaves after the first byte changes nothing where that is what is timed: a stream mostly ends so.
     """
-    excluded_by_code = key.overrule is Overrule.EXCLUDED and key.outcome not in _FINAL
+    excluded_by_code = key.overrule is Overrule.EXCLUDED and key.outcome not in WITHOUT_ANSWER
     if _synthetic(plan, key) or excluded_by_code or rule.exclude.matches(key):
         return Fixed(Verdict.EXCLUDED)
     if _client_left(key):

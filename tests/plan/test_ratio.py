@@ -54,6 +54,9 @@ CASES: list[tuple[RatioRule, CellKey, Ruling]] = [
     (errors(), http(302), GOOD),
     (errors(), http(404), GOOD),
     (errors(), http(503), BAD),
+    # an adapter may say otherwise; what answered is judged by its number
+    (errors(), http(200, Outcome.ERROR), GOOD),
+    (errors(), http(503, Outcome.SUCCESS), BAD),
     (errors(), http(200, Outcome.EXCEPTION), BAD),
     (errors(), http(None, Outcome.TIMEOUT), BAD),
     (errors(), operation(Outcome.REJECTED), GOOD),
