@@ -72,6 +72,8 @@ def test_buckets_compare_hash_and_print_as_the_tuple_they_stand_for() -> None:
     assert found == pairs
     assert pairs == tuple(found)
     assert found == Buckets.of(pairs)
+    assert found != Buckets.of(((-3, 2), (5, 2)))
+    assert found != Buckets.of(((-3, 2), (6, 1)))
     assert found != ((-3, 2),)
     assert found != Buckets.of(())
     assert found != [(-3, 2), (5, 1)]

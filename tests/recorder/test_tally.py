@@ -76,6 +76,6 @@ def test_an_event_without_a_duration_is_above_every_threshold() -> None:
 
 def test_tallies_add_and_subtract_field_by_field() -> None:
     """A window is a difference of two of them."""
-    one, two = Tally(5, 4, 3, 2), Tally(1, 1, 2, 2)
-    assert one - two == Tally(4, 3, 1, 0)
+    one, two = Tally(5, 4, 3, 9), Tally(1, 1, 2, 2)
+    assert one - two == Tally(4, 3, 1, 7)
     assert one - two + two == one
