@@ -37,6 +37,20 @@ NOT_IMPORTED = {"httpx"}
 """Declared all the same: what reads a Prometheus server one day."""
 HOSTS = {"pytest"}
 """Who imports the module that imports them."""
+HOMES = {
+    "google": {"export", "receive"},
+    "opentelemetry.exporter": {"export"},
+    "opentelemetry.proto": {"export", "receive"},
+    "pydantic": {"policy"},
+    "pydantic_core": {"policy"},
+    "pytest": {"testing"},
+    "requests": {"export"},
+    "rich": {"cli"},
+    "ruamel": {"policy"},
+    "typer": {"cli"},
+    "urllib3": {"export"},
+}
+"""The stages that may import a heavy library: the others can be read, and loaded, without it (DESIGN.md 2)."""
 
 
 def tracked() -> list[Path]:
@@ -200,6 +214,18 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     found = {name for path in modules() for name in _imported(ast.parse(path.read_text(encoding="utf-8")))}
     foreign = {name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, "slo_otel", *HOSTS}}
     assert {_distribution(name) for name in foreign} == declared - NOT_IMPORTED
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_heavy_library_stays_in_its_stage(library: str) -> None:
+    """What pydantic, an exporter or a terminal may change under us, it changes in one place."""
+    users = {
+        path.relative_to(PACKAGE).with_suffix("").parts[0]
+        for path in modules()
+        for name in _imported(ast.parse(path.read_text(encoding="utf-8")))
+        if f"{name}.".startswith(f"{library}.")
+    }
+    assert users <= HOMES[library]
 
 
 def test_the_version_is_the_newest_entry_of_the_changelog() -> None:
