@@ -1,0 +1,1 @@
+"""Starlette's and FastAPI's own test suites, bare and around our middleware: `make upstream`."""

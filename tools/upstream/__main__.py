@@ -1,0 +1,102 @@
+"""Run the suites of the frameworks twice, bare and with our middleware around every application, and compare.
+
+    cd tools; ../.venv/bin/python -m upstream [--suite NAME] [--python PYTHON] [TEST ...]
+
+0 when every test ends alike on both sides and our own counts agree; 1 otherwise, with the tests and how to run them
+again. With TESTs of one suite, only those run, and pytest's own output is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from upstream import compare, place
+from upstream.runs import BARE, OURS, Run, run
+from upstream.suites import PINS, Suite, UnusableError, pinned
+
+WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A suite run both ways."""
+
+    suite: Suite
+    bare: Run
+    ours: Run
+
+
+def asked(suites: Iterable[Suite], arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="upstream", description="Their tests, around our middleware.")
+    parser.add_argument("--suite", choices=[suite.name for suite in suites], help="one of them only")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter to run on")
+    parser.add_argument("tests", nargs="*", metavar="TEST", help="only these tests of the suite")
+    told = parser.parse_args(arguments)
+    if told.tests and not told.suite:
+        parser.error("TEST needs --suite")
+    return told
+
+
+def both(suite: Suite, python: Path, only: list[str]) -> Pair:
+    """Run it bare and with our middleware, saying so."""
+    runs = []
+    for variant in (BARE, OURS):
+        print(f"{suite.title} {variant}: running", flush=True)
+        runs.append(run(suite, variant, python, only, 0 if only else WORKERS))
+        numbers = ", ".join(f"{number} {word}" for word, number in compare.counts(runs[-1]).items() if number)
+        print(f"{suite.title} {variant}: {numbers} in {runs[-1].seconds:.0f} s", flush=True)
+    return Pair(suite, *runs)
+
+
+def report(pairs: Iterable[Pair], python: str) -> int:
+    """Print the table and what is wrong; the number of suites with something wrong."""
+    pairs = list(pairs)
+    rows = [compare.HEADER]
+    for pair in pairs:
+        for variant, ended in ((BARE, pair.bare), (OURS, pair.ours)):
+            rows.append(compare.row(f"{pair.suite.title} {variant}", ended))
+    print(compare.table(rows))
+    return sum([_judged(pair, python) for pair in pairs])
+
+
+def _judged(pair: Pair, python: str) -> bool:
+    title, different = pair.suite.title, compare.differences(pair.bare, pair.ours)
+    if anyway := compare.failing_anyway(pair.bare, pair.ours):
+        print(compare.listed(f"{title}: these fail on this machine without us, and alike with us", anyway))
+    if complaints := list(compare.complaints(pair.ours)):
+        print("\n  ".join([f"{title}: our own counts are wrong", *complaints]))
+    if different:
+        print(compare.listed(f"{title}: these depend on us", different))
+        print(f"to run one of them again, both ways:\n  {_again(pair.suite, python)} '{next(iter(different))}'")
+    return bool(different or complaints)
+
+
+def _again(suite: Suite, python: str) -> str:
+    chosen = "" if python == sys.executable else f" --python {python}"
+    return f"cd tools; ../.venv/bin/python -m upstream --suite {suite.name}{chosen}"
+
+
+def main() -> int:
+    """The exit code."""
+    suites = pinned(PINS.read_text(encoding="utf-8"))
+    told = asked(suites)
+    try:
+        python = place.made(told.python, suites)
+        pairs = [both(suite, python, told.tests) for suite in suites if told.suite in (None, suite.name)]
+    except UnusableError as why:
+        print(why, file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as failed:
+        print(f"set-up failed: {' '.join(map(str, failed.cmd))}", file=sys.stderr)
+        return 1
+    return int(report(pairs, told.python) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The environment that the suites run in: their pinned test dependencies, both frameworks, and this package."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import environment
+
+from upstream.suites import CACHE, HERE, PINS, ROOT, Suite, UnusableError, fetch
+
+REQUIREMENTS: Final = HERE / "requirements.txt"
+_FILES: Final = (REQUIREMENTS, PINS, ROOT / "pyproject.toml")
+_VERSION: Final = "import sys; print('%d.%d' % sys.version_info[:2])"
+
+
+def version_of(python: str) -> str:
+    """`3.11` of an interpreter. Raises `UnusableError` when it does not run."""
+    try:
+        asked = subprocess.run([python, "-c", _VERSION], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as fault:
+        raise UnusableError(f"{python} is no Python that runs: {fault}") from fault
+    return asked.stdout.strip()
+
+
+def made(python: str, suites: Iterable[Suite]) -> Path:
+    """The interpreter of the environment, made or renewed when what it is made of changed."""
+    place = CACHE / f"venv-{version_of(python)}"
+    inside, stamp, wanted = place / "bin" / "python", place / environment.STAMP, _digest()
+    known = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
+    if known != wanted or not environment.usable(inside):
+        print(f"making {place.relative_to(ROOT)} (a minute or two the first time)", flush=True)
+        subprocess.run([python, "-m", "venv", "--clear", str(place)], check=True)
+    for suite in suites:
+        fetch(suite, inside)
+    if known != wanted or not stamp.exists():
+        archives = [str(suite.archive) for suite in suites]
+        environment.install(inside, "--requirement", str(REQUIREMENTS), "--editable", str(ROOT), *archives)
+        stamp.write_text(wanted, encoding="utf-8")
+    return inside
+
+
+def _digest() -> str:
+    digest = hashlib.sha256(sys.platform.encode())
+    for path in _FILES:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
