@@ -43,6 +43,10 @@ SERVER_STOPPED = http(200, Outcome.CANCELLED, by_server=True)
 CASES: list[tuple[RatioRule, CellKey, Ruling]] = [
     # the default of `success` is 2xx for requests and `success` for operations
     (success(), http(204), GOOD),
+    (success(), http(199), BAD),
+    (success(), http(200), GOOD),
+    (success(), http(299), GOOD),
+    (success(), http(300), BAD),
     (success(), http(302), BAD),
     (success(), http(404), BAD),
     (success(), http(500), BAD),
@@ -53,7 +57,11 @@ CASES: list[tuple[RatioRule, CellKey, Ruling]] = [
     # the default of `errors` is 5xx, exception, timeout for requests and `error` for operations
     (errors(), http(302), GOOD),
     (errors(), http(404), GOOD),
+    (errors(), http(499), GOOD),
+    (errors(), http(500), BAD),
     (errors(), http(503), BAD),
+    (errors(), http(599), BAD),
+    (errors(), http(600), GOOD),
     # an adapter may say otherwise; what answered is judged by its number
     (errors(), http(200, Outcome.ERROR), GOOD),
     (errors(), http(503, Outcome.SUCCESS), BAD),
