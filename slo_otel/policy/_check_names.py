@@ -180,7 +180,7 @@ def _implied_severities(scene: Scene) -> None:
     for one, level in scene.levels():
         written = scene.written_at(one, "budget_alerts")[-1] == "budget_alerts"
         uses = one.budget_alerts.default and has_budget(level) and length_of(one.window) >= DAY_NS
-        if uses and not written and not scene.unsure_of(one):
+        if uses and not written and not scene.unsure_of(one) and not scene.unsure_key(one, "budget_alerts"):
             scene.say(
                 ("severities",),
                 f"the default burn-rate alerts use {' and '.join(missing)}, which are not declared",

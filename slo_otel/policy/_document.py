@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from slo_otel.errors import Level, Problem
+from slo_otel.policy._grammar import closest
 from slo_otel.policy._yaml import Map, Node, Scalar, Sequence, Source
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -126,6 +127,11 @@ class Document:
     def touched(self, path: Path) -> bool:
         """Whether a part at or below this path was left out."""
         return any(one[: len(path)] == path or path[: len(one)] == one for one in self.left_out)
+
+    def misspelt(self, path: Path, key: str) -> bool:
+        """Whether a key that was left out of this mapping is likely this one, misspelt."""
+        slips = (str(one[-1]) for one in self.left_out if one and one[:-1] == path)
+        return any(closest(slip, (key,)) is not None for slip in slips)
 
     def keys_at(self, *path: str) -> tuple[str, ...]:
         """The keys of a mapping as written, also of entries that were left out."""

@@ -8,7 +8,7 @@ from slo_otel.policy._grammar_match import parse_match
 from slo_otel.policy._grammar_objective import parse_budgeting, parse_objective, parse_window
 from slo_otel.policy._grammar_panel import NamePanel, Panel, RatePanel, WordPanel, parse_panel
 from slo_otel.policy._grammar_predicate import parse_predicate
-from slo_otel.policy._grammar_scan import GrammarError, nearest
+from slo_otel.policy._grammar_scan import GrammarError, closest, nearest
 
 __all__ = [
     "GrammarError",
@@ -16,6 +16,7 @@ __all__ = [
     "Panel",
     "RatePanel",
     "WordPanel",
+    "closest",
     "nearest",
     "parse_budgeting",
     "parse_condition",

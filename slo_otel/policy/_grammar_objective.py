@@ -22,7 +22,7 @@ from slo_otel.plan import (
     Timeslices,
     ValueState,
 )
-from slo_otel.policy._grammar_scan import Scanner, nearest
+from slo_otel.policy._grammar_scan import Scanner, closest, nearest
 from slo_otel.units import Period, Rolling, Window
 
 _BELOW: Final = re.compile(r"<=?(?![<>=])")
@@ -79,7 +79,9 @@ def _state(scanner: Scanner) -> State:
     word = scanner.next
     if not word:
         scanner.fail("the text ends too early", f"an objective is {_FORMS}")
-    return scanner.fail(f"{word!r} is no objective", nearest(word, ("value", "age", "mean", "max", "p95")))
+    meant = closest(word, ("value", "age", "mean", "max", "p95"))
+    fix = f"an objective is {_FORMS}" if meant is None else f"did you mean {meant!r}?"
+    return scanner.fail(f"{word!r} is no objective", fix)
 
 
 def comparison(scanner: Scanner) -> Cmp:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from fractions import Fraction
 from re import Match, Pattern
@@ -39,11 +39,17 @@ class GrammarError(ValueError):
         self.fix = fix
 
 
-def nearest(word: str, legal: Iterable[str]) -> str:
-    """`did you mean X?` for the closest legal word, else the list of them."""
+def closest(word: str, legal: Iterable[str], alike: float = 0.6) -> str | None:
+    """The legal word that is likely meant; `alike` is how much of the two must agree (difflib's ratio)."""
     words = {one.lower(): one for one in legal}
-    close = get_close_matches(word.lower(), words, n=1, cutoff=0.6)
-    return f"did you mean {words[close[0]]!r}?" if close else f"write one of {', '.join(words.values())}"
+    close = get_close_matches(word.lower(), words, n=1, cutoff=alike)
+    return words[close[0]] if close else None
+
+
+def nearest(word: str, legal: Collection[str]) -> str:
+    """`did you mean X?` for the closest legal word, else the list of them."""
+    meant = closest(word, legal)
+    return f"write one of {', '.join(legal)}" if meant is None else f"did you mean {meant!r}?"
 
 
 class Scanner:

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
-from slo_otel.policy._grammar import GrammarError, nearest
+from slo_otel.policy._grammar import GrammarError, closest, nearest
 from slo_otel.units import Period, UnitError, parse_duration, parse_percent
 
 K = TypeVar("K")
@@ -34,9 +34,15 @@ ANY_TEXT: Final = {"type": ["string", "number", "boolean"]}
 """What the JSON Schema accepts where text is expected: editors read `007` as a number (POLICY.md 1.2)."""
 
 
-def refuse(code: str, message: str, fix: str, offset: int | None = None) -> PydanticCustomError:
-    """The error a validator raises: `message` says what is wrong, `fix` what to write instead."""
-    return PydanticCustomError("refused", "{message}", {"code": code, "message": message, "fix": fix, "at": offset})
+def refuse(
+    code: str, message: str, fix: str, offset: int | None = None, *, spoils: bool = False
+) -> PydanticCustomError:
+    """The error a validator raises: `message` says what is wrong, `fix` what to write instead.
+
+    `spoils`: without this key nothing can be said about the rest of its mapping.
+    """
+    context = {"code": code, "message": message, "fix": fix, "at": offset, "spoils": spoils}
+    return PydanticCustomError("refused", "{message}", context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,10 +324,20 @@ class Section(BaseModel):
     @classmethod
     def _unknown(cls, data: Mapping[object, object]) -> Iterable[InitErrorDetails]:
         legal = cls.keys()
-        for key, value in data.items():
-            if key not in legal:
-                error = refuse("unknown-key", f"unknown key {str(key)!r}", nearest(str(key), legal))
-                yield InitErrorDetails(type=error, loc=(str(key),), input=value)
+        return (_unknown_key(str(key), value, legal) for key, value in data.items() if key not in legal)
+
+
+def _unknown_key(key: str, value: object, legal: tuple[str, ...], *, spoils: bool = False) -> InitErrorDetails:
+    error = refuse("unknown-key", f"unknown key {key!r}", nearest(key, legal), spoils=spoils)
+    return InitErrorDetails(type=error, loc=(key,), input=value)
+
+
+def misspelt_key(given: Mapping[object, object], needed: tuple[str, ...]) -> ValidationError | None:
+    """The error at a key that is likely one of the `needed`, none of which is there; None when no key is."""
+    for key, value in given.items():
+        if closest(str(key), needed, 0.7) is not None:
+            return ValidationError.from_exception_data("keys", [_unknown_key(str(key), value, needed, spoils=True)])
+    return None
 
 
 def _empty(data: Mapping[Any, object]) -> Iterable[InitErrorDetails]:

@@ -179,7 +179,7 @@ class ObjectiveForm(Section):
         if frozenset(self.model_fields_set) not in _FORMS:
             raise refuse(
                 "objective-form",
-                f"{' and '.join(sorted(self.model_fields_set)) or 'nothing'} make no objective",
+                f"{' and '.join(sorted(self.model_fields_set)) or 'an empty mapping'} cannot be an objective",
                 "write percentile with under, ratio, value or age (with share for a budget), mean, or max",
             )
         return self

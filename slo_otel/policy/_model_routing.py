@@ -21,6 +21,7 @@ from slo_otel.policy._model_fields import (
     Text,
     duration,
     kind_of,
+    misspelt_key,
     refuse,
     short_or,
 )
@@ -48,6 +49,9 @@ class _Typed:
             )
         kind = given.get("type")
         if kind is None:
+            slip = misspelt_key(given, ("type",))
+            if slip is not None:
+                raise slip
             raise refuse("no-type", "type is missing", f"write type: one of {', '.join(self._types)}")
         if not isinstance(kind, str):
             raise refuse("unknown-type", "type is no word", f"write one of {', '.join(self._types)}")

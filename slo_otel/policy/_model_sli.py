@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from slo_otel.plan import Form, Match, Predicate, Tallying
-from slo_otel.policy._grammar import nearest
 from slo_otel.policy._grammar_scan import GrammarError, Scanner
 from slo_otel.policy._model_fields import (
     NOTHING,
@@ -22,6 +21,7 @@ from slo_otel.policy._model_fields import (
     Switch,
     Text,
     kind_of,
+    misspelt_key,
     refuse,
 )
 from slo_otel.policy._model_match import MatchField, PredicateField
@@ -294,9 +294,13 @@ def _names_a_form(given: object) -> object:
         raise refuse(
             "not-a-mapping", f"expected a mapping, found {kind_of(given)}", "write for example {success: http}"
         )
+    if not any(key in _CLASSES for key in given):
+        counted = frozenset(CountedSli.keys())
+        slip = misspelt_key({key: one for key, one in given.items() if key not in counted}, FORM_KEYS)
+        if slip is not None:
+            raise slip
     if not any(key in FORM_KEYS for key in given):
-        first = next(iter(given), "")
-        raise refuse("no-form", "an SLI without a form", nearest(str(first), FORM_KEYS))
+        raise refuse("no-form", "an SLI without a form", f"write one of {', '.join(FORM_KEYS)}")
     return given
 
 

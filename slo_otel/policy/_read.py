@@ -84,7 +84,8 @@ def _patched(document: Document, absent: frozenset[str]) -> Data:
 def _culprit(document: Document, detail: ErrorDetails) -> Path:
     """The smallest part that can be left out so that this error goes."""
     location = _location(detail)
-    place, _ = document.place(location[:-1] if detail["type"] == "missing" else location)
+    above = detail["type"] == "missing" or detail.get("ctx", {}).get("spoils") is True
+    place, _ = document.place(location[:-1] if above else location)
     return place.path
 
 
@@ -131,7 +132,7 @@ def _follows(document: Document, location: tuple[str | int, ...]) -> bool:
 def _missing(document: Document, location: tuple[str | int, ...]) -> Problem | None:
     place, _ = document.place(location[:-1])
     key = str(location[-1])
-    if (*place.path, key) in document.left_out:
+    if (*place.path, key) in document.left_out or document.misspelt(place.path, key):
         return None
     return document.problem(location[:-1], f"{key!r} is missing", f"add {key}:", "missing-key", at_key=True)
 

@@ -45,15 +45,17 @@ class Scene:
 
     def unsure_of(self, one: Expanded) -> bool:
         """Whether a key that decides what fits this entry was left out."""
-        tops = [one.path, one.path[:2], ("defaults",)]
-        if one.slo.tier is not None:
-            tops.append(("tiers", one.slo.tier))
         inside = any(self.unsure(*one.path[:2], "sli", key) for key in ("users", "unit"))
-        return inside or any(self.unsure(*top, key) for top in tops for key in _DECIDING)
+        return inside or any(self.unsure_key(one, key) for key in _DECIDING)
+
+    def unsure_key(self, one: Expanded, key: str) -> bool:
+        """Whether this key was left out somewhere where the entry takes its keys from."""
+        tier: list[Path] = [("tiers", one.slo.tier)] if one.slo.tier is not None else []
+        return any(self.unsure(*top, key) for top in (one.path, one.path[:2], *tier, ("defaults",)))
 
     def left_out(self, section: str) -> bool:
-        """Whether a whole section was left out."""
-        return (section,) in self.document.left_out
+        """Whether a whole section was left out, or is there under a misspelt key."""
+        return (section,) in self.document.left_out or self.document.misspelt((), section)
 
     def layers(self) -> Iterator[tuple[Path, SloKeys]]:
         """Every place where the keys of an SLO are written."""

@@ -35,6 +35,8 @@ MAX_VALUES: Final = 50_000
 _MESSAGE: Final = 240
 _FIX: Final = 420
 """More than any legal word or list of them takes: what is longer quotes a text that nobody reads to its end."""
+_SHOWN: Final = 80
+"""Characters of a tag that a message shows."""
 _OWN_TAG: Final = re.compile(r"(?:tag:yaml\.org,2002:|!!)(?:str|int|float|bool|map|seq)|!")
 
 
@@ -156,9 +158,8 @@ def _refused(source: Source) -> Problem | None:
     found = UNPRINTABLE.search(source.text)
     if found is None:
         return None
-    return source.problem(
-        found.start(), f"the character {found[0]!r} may not stand in a file", "remove it", "character"
-    )
+    fix = "save the file as UTF-8, or remove it" if found[0] == "\0" else "remove it"
+    return source.problem(found.start(), f"the character {found[0]!r} may not stand in a file", fix, "character")
 
 
 class _Composer:
@@ -179,7 +180,12 @@ class _Composer:
             if isinstance(event, DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self.stop(event, "a second document in the file", "remove the line ---", "second-document")
+                    self.stop(
+                        event,
+                        "a second document in the file",
+                        "remove the line --- or ... between them",
+                        "second-document",
+                    )
                 node = self.node(next(self.events), 0)
         return node
 
@@ -215,7 +221,9 @@ class _Composer:
     def check_tag(self, event: Event) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None and _OWN_TAG.fullmatch(str(tag)) is None:
-            self.say(event.start_mark.index, f"the tag {str(tag)!r} means nothing here", "remove the tag", "tag")
+            start = event.start_mark.index
+            written = self.source.text[start : start + _SHOWN].split()[0]
+            self.say(start, f"the tag {written} means nothing here", "remove the tag", "tag")
 
     def alias(self, event: AliasEvent) -> Node:
         name = event.anchor
@@ -278,6 +286,10 @@ class _Composer:
     def add(self, entries: dict[str, Entry], key: Node, value: Node, *, flow: bool) -> None:
         if not isinstance(key, Scalar) or key.text is None:
             self.say(key.start, "a key that is no text", "write a name before the colon", "key")
+        elif flow and key.text.endswith(":") and key.style is None and isinstance(value, Scalar):
+            name = key.text[:-1]
+            self.say(key.start, f"nothing is written after {name!r}", "write a value, or remove the key", "empty")
+            entries[name] = Entry(key, Scalar(HIDDEN, value.start, value.end))
         elif flow and isinstance(value, Scalar) and value.text is None and not self.has_colon(key):
             fix = 'put the whole text, with its comma, into quotes: "one, two"'
             self.say(key.start, "a text with a comma inside {…} is not quoted", fix, "unquoted-comma")

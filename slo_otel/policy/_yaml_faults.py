@@ -32,14 +32,27 @@ _BARE_GT: Final = re.compile(r">=?\s*[0-9.]+\s*(?:%|\w{0,3})(?=\s*[\n,}\]#]|\s*$
 _PATH: Final = re.compile(r"(?:[A-Z]+ +)?/")
 _BEFORE_GT: Final = re.compile(r"(?:[:\-?,\[{]\s+|[\[{,]|^\s*)$")
 _ESCAPE_FIX: Final = "use single quotes, or double the backslash"
-_FIXES: Final = (
-    ("mapping values are not allowed", "put a text that contains ': ' into quotes, or check the indentation"),
-    ("found unexpected end of stream", "close the quote"),
-    ("could not find expected ':'", "write key: value"),
-    ("expected <block end>", "check the indentation: keys of one mapping start in the same column"),
-    ("expected ',' or", "close the bracket, or put a text with special characters into quotes"),
-    ("expected the node content", "close the bracket"),
+_IN_OUR_WORDS: Final = (
+    (
+        "mapping values are not allowed",
+        "a second ': ' in one line, or a key out of line",
+        "put a text that contains ': ' into quotes, or check the indentation",
+    ),
+    ("could not find expected ':'", "a key without ': ' after it", "write key: value"),
+    (
+        "expected <block end>",
+        "this does not line up with what stands above",
+        "check the indentation: keys of one mapping, and the - of one list, start in the same column",
+    ),
+    (
+        "expected ',' or",
+        "this stands where a comma or the closing bracket is due",
+        "close the bracket, or put a text with special characters into quotes",
+    ),
+    ("expected the node content", "a value is due here", "write a value, or close the bracket"),
+    ("that cannot start any token", "a text may not start with this character", "put the text into quotes"),
 )
+"""A part of what the parser says; the same for people who do not know its grammar; what to write instead."""
 
 
 class Reached:
@@ -138,8 +151,9 @@ def _explained(source: Source, text: str, error: MarkedYAMLError, index: int) ->
         return source.problem(at, f"the escape {text[at : at + 2]} is no character", _ESCAPE_FIX, "escape")
     if text[index : index + 1] == "\t":
         return source.problem(index, "a tab where spaces are due", "indent with spaces", "yaml")
-    fix = next((fix for part, fix in _FIXES if part in words), "put the text into quotes")
-    return source.problem(index, f"this is not YAML: {words}", fix, "yaml")
+    said = ((ours, fix) for part, ours, fix in _IN_OUR_WORDS if part in words)
+    message, fix = next(said, (words, "put the text into quotes"))
+    return source.problem(index, f"this is not YAML: {message}", fix, "yaml")
 
 
 def _quoted(found: re.Match[str] | None) -> str:

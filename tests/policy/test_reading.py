@@ -44,7 +44,7 @@ def test_a_problem_in_an_escaped_text_is_near_it() -> None:
     ("text", "code", "fix"),
     [
         (slo("slI: {success: http}"), "unknown-key", "'sli'"),
-        (slo("sli: {sucess: http}"), "no-form", "'success'"),
+        (slo("sli: {sucess: http}"), "unknown-key", "'success'"),
         (slo("sli: {latency: http, untl: first_byte}"), "unknown-key", "'until'"),
         (slo("sli: {latency: http, until: last_byte}"), "literal-error", "'first_byte'"),
         (slo(f"{HTTP}\nno_data: god"), "literal-error", "'good'"),
