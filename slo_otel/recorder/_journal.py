@@ -17,17 +17,20 @@ class Journal(Gate):
     """What is written is numbered when it is read, in the order of arrival.
 
     So no mark can appear behind a number that a reader has confirmed already, which would lose it. `write` is one
-    append. When full, new marks are refused and counted: what the ledger has not confirmed stays.
+    append. When full, new marks are refused and counted: what the ledger has not confirmed stays. One list tells
+    how full it is, so that there is no moment, while it is read, in which a mark is counted twice.
     """
 
-    __slots__ = ("_append", "_incoming", "_marks", "_most", "_next", "dropped")
+    __slots__ = ("_append", "_lines", "_marks", "_most", "_next", "dropped")
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
-        self._incoming: list[_Line] = []
-        self._append: Callable[[_Line], None] = self._incoming.append
+        self._lines: list[_Line] = []
+        """Whatever is not confirmed."""
+        self._append: Callable[[_Line], None] = self._lines.append
         self._marks: tuple[Mark, ...] = ()
+        """The first of the lines, as they were read."""
         self._next = 1
         self.dropped = Counter()
 
@@ -35,15 +38,15 @@ class Journal(Gate):
         self, kind: str, name: str, key: str | None, at_ns: int, started_ns: int | None, attributes: Attributes
     ) -> None:
         """Add one line, or count it as dropped."""
-        if len(self._incoming) + len(self._marks) >= self._most:
+        if len(self._lines) >= self._most:
             self.dropped.add()
         else:
             self._append((kind, name, key, at_ns, started_ns, attributes))
 
     def read(self) -> tuple[Mark, ...]:
         """Every mark that is not confirmed, ascending by sequence; the same tuple when nothing changed."""
-        if self._incoming:
-            self._change(None)
+        if len(self._lines) > len(self._marks):
+            self._change(0)
         return self._marks
 
     def trim(self, sequence: int) -> None:
@@ -54,12 +57,12 @@ class Journal(Gate):
     def restart(self) -> None:
         """Empty, in the child of a fork: the parent's marks are the parent's to hand on."""
         self.renew()
-        self._incoming.clear()
+        self._lines.clear()
         self._marks = ()
         self._next = 1
         self.dropped.restart()
 
-    def _change(self, confirmed: int | None) -> None:
+    def _change(self, confirmed: int) -> None:
         lock = self.enter()
         if lock is None:
             return
@@ -70,13 +73,14 @@ class Journal(Gate):
             self._inside = False
             lock.release()
 
-    def _fold(self, lock: RLock, confirmed: int | None) -> None:
-        n = len(self._incoming)
-        new = tuple(Mark(self._next + at, *line) for at, line in enumerate(self._incoming[:n]))
-        kept = tuple(mark for mark in self._marks if confirmed is None or mark.sequence > confirmed)
-        marks = kept + new
-        # As in a cell: exactly the `n` seen, and nothing when the lock is another one now.
+    def _fold(self, lock: RLock, confirmed: int) -> None:
+        known, following = self._marks, self._next
+        lines = self._lines[len(known) :]
+        new = tuple(Mark(following + at, *line) for at, line in enumerate(lines))
+        marks = tuple(mark for mark in known + new if mark.sequence > confirmed)
+        gone = len(known) + len(new) - len(marks)
+        # As in a cell: exactly what was seen, from the front, and nothing when the lock is another one now.
         if self._lock is lock:
             self._marks = marks
-            self._next += n
-            del self._incoming[:n]
+            self._next = following + len(new)
+            del self._lines[:gone]

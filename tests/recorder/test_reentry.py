@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from types import FrameType
+from typing import Self
 
 import pytest
 
@@ -107,3 +109,50 @@ def test_a_finalizer_that_finds_the_same_series_meanwhile_gets_the_same_cell(
     outer = registry.cell(request())
     assert outer is inner[0]
     assert registry.snapshot(0, 0).limits.series == 1
+
+
+class Nosy(str):
+    """A name that does something when it is looked up for the nth time, in the middle of whoever looks."""
+
+    __slots__ = ("left", "then")
+
+    left: int
+    then: Callable[[], None]
+
+    def __new__(cls, text: str, nth: int, then: Callable[[], None]) -> Self:
+        """`then` is done once."""
+        made = super().__new__(cls, text)
+        made.left, made.then = nth, then
+        return made
+
+    def __hash__(self) -> int:
+        self.left -= 1
+        if self.left == 0:
+            self.then()
+        return super().__hash__()
+
+
+@pytest.mark.parametrize("nth", range(1, 4))
+def test_there_is_no_moment_at_which_another_gauge_slips_past_the_limit(nth: int) -> None:
+    """A finalizer that sets a gauge while one is being set finds the last place taken, or takes it."""
+    registry = recorder(max_gauges=2)
+    registry.gauge("first", 1.0, at_ns=1)
+    inner: list[int] = []
+
+    def meanwhile() -> None:
+        inner.append(nth)
+        registry.gauge("inner", 3.0, at_ns=3)
+
+    registry.gauge(Nosy("outer", nth, meanwhile), 2.0, at_ns=2)
+    found = registry.snapshot(0, 0)
+    assert len(found.gauges) == 2
+    assert found.limits.overflowed_values == len(inner)
+
+
+@pytest.mark.parametrize("nth", range(1, 4))
+def test_a_finalizer_that_sets_the_same_gauge_meanwhile_takes_no_place_of_another(nth: int) -> None:
+    """Both wrote one gauge, so there is room for a second one."""
+    registry = recorder(max_gauges=2)
+    registry.gauge(Nosy("depth", nth, lambda: registry.gauge("depth", 3.0, at_ns=3)), 2.0, at_ns=2)
+    registry.gauge("other", 1.0, at_ns=1)
+    assert {point.name for point in registry.snapshot(0, 0).gauges} == {"depth", "other"}

@@ -11,6 +11,7 @@ import pytest
 from slo_otel.recorder import Cell, Snapshot
 from tests.recorder.samples import recorder, request
 from tests.recorder.storm import switching
+from tests.stress import scaled
 
 THREADS = 8
 
@@ -64,6 +65,36 @@ def test_threads_that_find_new_series_at_once_agree_on_the_cell() -> None:
     assert sum(cell.count for cell in snapshot.cells) == THREADS * 200
     held = {id(cell) for cells in chosen for cell in cells}
     assert len(held) == len(snapshot.cells)
+
+
+@pytest.mark.soak
+def test_gauges_of_all_threads_are_whole_and_never_more_than_permitted() -> None:
+    """Each has the last value of one of the threads, with its own time; what did not fit is counted."""
+    names, most = 60, 40
+
+    def rounds(seed: int) -> None:
+        registry = recorder(max_gauges=most)
+        refused: list[int] = []
+
+        def work(at: int) -> None:
+            for number in range(names):
+                when = 1 + at + THREADS * number
+                registry.gauge(f"depth.{(number + seed * at) % names}", when / 4, at_ns=when)
+
+        def watch() -> None:
+            points = registry.snapshot(0, 0).gauges
+            assert len(points) <= most
+            assert all(point.value * 4 == point.at_ns for point in points)
+            refused.append(registry.overflowed_values.value)
+
+        together(work, watch)
+        watch()
+        assert len(registry.snapshot(0, 0).gauges) == most
+        assert refused == sorted(refused)
+        assert names - most <= refused[-1] <= THREADS * (names - most)
+
+    for seed in range(scaled(20, 2_000)):
+        rounds(seed)
 
 
 def test_marks_of_all_threads_are_numbered_once_and_confirmed_ones_go() -> None:
