@@ -125,6 +125,7 @@ def burn(tally: Tally, window_ns: int, error_budget: ErrorBudget, sample: Sample
     valid = good + bad
     if not valid:
         return Burn(window_ns, None, None, 0, _NO_DATA)
+    ratio = error_budget.ratio
+    rate = bad / valid / ratio if ratio else burn_rate(bad, valid, ratio)
     enough = valid >= sample.min_events and not 0 < bad < sample.min_failures
-    rate = burn_rate(bad, valid, error_budget.ratio)
     return Burn(window_ns, rate, good / valid, valid, _OK if enough else _INSUFFICIENT)

@@ -11,10 +11,11 @@ from slo_otel.evaluation._needs import Asked, asked
 from slo_otel.evaluation._promises import Promise
 from slo_otel.evaluation._queries import Answers, Counted, Group
 from slo_otel.evaluation._status import Budget, Burn, Scope, State, Status, StatusSet
-from slo_otel.plan import Plan
+from slo_otel.plan import Plan, Tallying
 from slo_otel.recorder import Tally
 
-_NOTHING = Tally()
+_NOTHING: Final = Tally()
+_GOOD_BAD: Final = Tallying.GOOD_BAD
 
 _NOBODY: Final[Mapping[Group, Counted]] = {}
 
@@ -79,7 +80,9 @@ def _burns(promise: Promise, group: Group, burnt: _Burnt) -> tuple[Burn, ...]:
     burns = []
     for window_ns, groups in burnt:
         found = groups.get(group)
-        tally = derived(tallying, found.tally) if found else _NOTHING
+        tally = found.tally if found else _NOTHING
+        if tallying is not _GOOD_BAD:
+            tally = derived(tallying, tally)
         burns.append(burn(tally, window_ns, error_budget, sample))
     return tuple(burns)
 

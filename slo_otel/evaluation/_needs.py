@@ -52,7 +52,8 @@ def _asked(promise: Promise, frame: Frame) -> Asked:
     """Nothing for what is not evaluated; look-backs only where there is a budget to burn."""
     if promise.missing:
         return Asked(promise, frame.compliance, (), ())
-    measure, dims = promise.measure, promise.dims
-    backs = () if promise.error_budget is None else frame.look_backs
+    measure, dims, backs = promise.measure, promise.dims, frame.look_backs
+    if promise.error_budget is None:
+        backs = ()
     questions = [Counts(measure, dims, start, end) for start, end, _ in (frame.compliance, *backs)]
     return Asked(promise, frame.compliance, backs, tuple(questions))

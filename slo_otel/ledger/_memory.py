@@ -149,7 +149,7 @@ class MemoryLedger:
     def answer(self, queries: tuple[Query, ...]) -> Answers:
         """Counts, Slices, Last, Named, Open and Alive from what was appended; the others with nothing."""
         counts = [query for query in queries if isinstance(query, Counts)]
-        rest = [query for query in queries if not isinstance(query, Counts)]
+        rest = [query for query in queries if not isinstance(query, Counts)] if len(counts) < len(queries) else []
         with self._lock:
             return Answers(
                 counts=self._counts(counts),
@@ -163,25 +163,29 @@ class MemoryLedger:
     def _counts(self, queries: list[Counts]) -> dict[Counts, dict[Group, Counted]]:
         """The windows of one subject, which follow each other, in one pass over its series."""
         found: dict[Counts, dict[Group, Counted]] = {}
-        newest, kept = self._timeline.end_ns, self._kept
+        newest, kept, unknown = self._timeline.end_ns, self._kept, False
         for (measure, dims, where), asked in groupby(queries, _SUBJECT):
             new = []
             for query in asked:
-                if query.end_ns < newest and query in kept:
-                    found[query] = kept[query]
-                else:
-                    new.append(query)
+                if query.end_ns < newest:
+                    answer = kept.get(query)
+                    if answer is not None:
+                        found[query] = answer
+                        continue
+                    unknown = True
+                new.append(query)
             ranges = [self._range(query.start_ns, query.end_ns) for query in new]
             found.update(zip(new, self._measures.counts(measure, dims, where, ranges), strict=True))
-            self._keep(new, found)
+        if unknown:
+            self._keep(found)
         return found
 
-    def _keep(self, queries: list[Counts], found: dict[Counts, dict[Group, Counted]]) -> None:
+    def _keep(self, found: dict[Counts, dict[Group, Counted]]) -> None:
         """A window on the grid is asked for at many ticks, and holds what it holds while nothing late is added."""
         newest = self._timeline.end_ns
-        for query in queries:
+        for query, answer in found.items():
             if query.end_ns < newest and not query.end_ns % GRID_NS:
-                self._kept[query] = found[query]
+                self._kept[query] = answer
 
     def _range(self, start_ns: int, end_ns: int) -> Range:
         return number_of(start_ns, self._step_ns), number_of(end_ns, self._step_ns)

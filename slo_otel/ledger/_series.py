@@ -58,9 +58,7 @@ class Series:
         if self.since_ns is None or start < self.since_ns:
             self.since_ns = start
         at = self._point(end_ns // self._step_ns + 1)
-        if len(self._columns) == 2 and (events.excluded or events.total):
-            self._columns += [array("I", bytes(4 * len(self))) for _ in range(2)]
-        for place, count in enumerate((events.good, events.bad, events.excluded, events.total)):
+        for place, count in enumerate(events):
             if count:
                 self._raise(place, at, count * times)
 
@@ -79,6 +77,8 @@ class Series:
         return at
 
     def _raise(self, place: int, at: int, count: int) -> None:
+        if place >= len(self._columns):
+            self._columns += [array("I", bytes(4 * len(self))) for _ in range(2)]
         column = self._columns[place]
         if column[-1] + count > _NARROW and column.typecode == "I":
             column = self._columns[place] = array("Q", column)
@@ -94,11 +94,12 @@ class Series:
         """The events in each range, `first_observed`, and where the last slice with an event up to its end ends.
 
         For a series that was observed. Ranges that see the same events have one answer: of an idle series all do.
-        The hot loop of a tick, so what `_at` does for a range that ends now is done here.
+        The innermost loop of a tick: what `_at` finds for a range that ends now and what `_difference` does for a
+        series without exclusions is done here.
         """
-        ends, since = self._ends, self.since_ns or 0
+        ends, since, (good, bad, *rest) = self._ends, self.since_ns or 0, self._columns
         newest = len(ends) - 1
-        top = ends[newest]
+        top, top_ns = ends[newest], self._end_ns(newest) if newest else since
         first = last = _BEFORE_ALL
         found = Counted(_ZERO, since, since)
         for start, end in ranges:
@@ -107,8 +108,14 @@ class Series:
             first = newest - top + start
             if first < 0 or start > top or ends[first] != start:
                 first = self._at(start)
-            if first != was_first or last != was_last:
-                found = Counted(self._difference(first, last), since, self._end_ns(last) if last else since)
+            if first == was_first and last == was_last:
+                yield found
+                continue
+            if rest or first >= last:
+                events = self._difference(first, last)
+            else:
+                events = Tally(good[last] - good[first], bad[last] - bad[first])
+            found = Counted(events, since, top_ns if last == newest else self._end_ns(last) if last else since)
             yield found
 
     def _at(self, number: int) -> int:
@@ -127,9 +134,6 @@ class Series:
     def _difference(self, first: int, last: int) -> Tally:
         if first >= last:
             return _ZERO
-        good, bad, *rest = self._columns
-        if not rest:
-            return Tally(good[last] - good[first], bad[last] - bad[first])
         return Tally(*[column[last] - column[first] for column in self._columns])
 
     def _end_ns(self, at: int) -> int:
