@@ -10,7 +10,7 @@ WORKERS ?= 2
 # The peers are installed beside the package in an environment of their own.
 BENCH := .venv-bench
 
-.PHONY: help setup check format test soak mutate demo e2e bench wheel interpreters clean
+.PHONY: help setup check format test soak mutate demo e2e upstream bench wheel interpreters clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -50,6 +50,9 @@ demo: $(STAMP) ## the payments service under traffic, with a live table; ends wi
 e2e: $(STAMP) ## the tests against a real OpenTelemetry Collector (needs Go)
 	@$(BIN)/python tools/collector.py
 	$(BIN)/python -m pytest -m e2e tests/e2e
+
+upstream: $(STAMP) ## Starlette's and FastAPI's own test suites, bare and around our middleware; about five minutes
+	@cd tools && ../$(BIN)/python -m upstream
 
 bench: $(BENCH)/.installed ## ours and the peers on the same work, about ten minutes; QUICK=1, ONLY="record calls", OUT=x.json
 	$(BENCH)/bin/python -m benchmarks run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out $(OUT))

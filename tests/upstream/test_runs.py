@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -100,13 +99,13 @@ if "slo_otel" in sys.modules:
 """
 
 
-def run_demo(place: Path, variant: str, source: str, more: Sequence[str] = ()) -> Run:
+def run_demo(place: Path, variant: str, source: str, workers: int = 0) -> Run:
     """Run the demo suite in this environment; the plugins say what became of it."""
     place.mkdir()
     told = place / "outcomes.json"
     (place / "pyproject.toml").write_text("[tool.pytest.ini_options]\nxfail_strict = true\n", encoding="utf-8")
     (place / "test_demo.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", *options(SUITE, variant, 0), *more, *SUITE.tests]
+    command = [sys.executable, "-m", "pytest", *options(SUITE, variant, workers), *SUITE.tests]
     subprocess.run(
         command, check=False, cwd=place, env=surroundings(SUITE, place, told), capture_output=True, timeout=60
     )
@@ -118,10 +117,9 @@ def named(run: Run) -> dict[str, tuple[str, int]]:
     return {name.partition("::")[2]: (test.outcome, test.events) for name, test in run.tests.items()}
 
 
-@pytest.mark.parametrize("more", [(), ("-n", "2")], ids=["one process", "two workers"])
-def test_every_application_is_measured_and_every_outcome_kept(tmp_path: Path, more: Sequence[str]) -> None:
-    """Applications, mounted ones, routers, functions and websockets: one event for each connection."""
-    bare, ours = (run_demo(tmp_path / variant, variant, SOUND, more) for variant in (BARE, OURS))
+def test_every_application_is_measured_and_every_outcome_kept(tmp_path: Path) -> None:
+    """Applications, mounted ones, routers, functions, websockets: one event a connection, of two workers."""
+    bare, ours = run_demo(tmp_path / "bare", BARE, SOUND), run_demo(tmp_path / "ours", OURS, SOUND, workers=2)
     assert differences(bare, ours) == {}
     assert [*complaints(ours)] == []
     assert counts(bare) == {"collected": 9, "passed": 6, "skipped": 1, "xfailed": 1, "failed": 1}
@@ -137,6 +135,7 @@ def test_every_application_is_measured_and_every_outcome_kept(tmp_path: Path, mo
         "test_fails_anyway": ("failed", 0),
     }
     assert bare.processes == ()
+    assert len(ours.processes) == 2
     assert sum(process.exported for process in ours.processes) == 5
 
 
@@ -144,6 +143,7 @@ def test_a_broken_middleware_is_found(tmp_path: Path) -> None:
     """One that raises changes an outcome, one that forgets a request is told by the counts: neither passes."""
     bare, ours = (run_demo(tmp_path / variant, variant, SABOTAGE + SOUND) for variant in (BARE, OURS))
     assert [*differences(bare, ours)] == ["test_demo.py::test_fastapi"]
+    assert [process.opened for process in ours.processes] == [2]
     assert [line for line in complaints(ours) if "test_a_router" in line] == [
         "test_demo.py::test_a_router: 1 connections were sent, none was recorded"
     ]
