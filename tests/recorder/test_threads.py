@@ -91,7 +91,8 @@ def test_gauges_of_all_threads_are_whole_and_never_more_than_permitted() -> None
         watch()
         assert len(registry.snapshot(0, 0).gauges) == most
         assert refused == sorted(refused)
-        assert names - most <= refused[-1] <= THREADS * (names - most)
+        # More than the last refusals where a thread took a place and gave it back, or had not filled it yet.
+        assert THREADS * (names - most) <= refused[-1] < THREADS * names
 
     for seed in range(scaled(20, 2_000)):
         rounds(seed)
