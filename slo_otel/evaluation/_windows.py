@@ -7,7 +7,7 @@ the day before, so the evaluation whose `as_of` is midnight shows that day, comp
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -91,7 +91,7 @@ def calendar_period(period: Period, end_ns: int, timezone: str) -> tuple[int, in
     Weeks start on Monday (ISO 8601). A midnight that a clock change skips is the moment of the change; of one
     that comes twice the first counts.
     """
-    zone = ZoneInfo(timezone)
+    zone = _zone(timezone)
     inside = datetime.fromtimestamp((end_ns - 1) // SECOND_NS, zone).date()
     first = _first_day(period, inside)
     return _midnight_ns(first, zone), _midnight_ns(_next_first_day(period, first), zone)
@@ -117,7 +117,12 @@ def _next_first_day(period: Period, first: date) -> date:
     return _first_day(period, first + timedelta(days=days))
 
 
-def _midnight_ns(day: date, zone: ZoneInfo) -> int:
+def _zone(name: str) -> tzinfo:
+    """UTC is not looked up: small images have no time zone database."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _midnight_ns(day: date, zone: tzinfo) -> int:
     return int(datetime.combine(day, time(), zone).timestamp()) * SECOND_NS
 
 

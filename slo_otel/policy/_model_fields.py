@@ -219,13 +219,22 @@ def _decimal(text: str) -> Fraction:
 def _timezone(text: str) -> str:
     from zoneinfo import ZoneInfo, available_timezones
 
+    if text == "UTC":  # also where there is no database to look it up in
+        return text
     try:
         ZoneInfo(text)
     except (OSError, ValueError, KeyError):
-        fix = nearest(text, available_timezones() or ("UTC",))
-        short = fix if fix.startswith("did") else "write an IANA name, for example Europe/Warsaw"
-        raise UnitError(f"{text!r} is no known time zone", short) from None
+        raise _no_zone(text, available_timezones()) from None
     return text
+
+
+def _no_zone(text: str, known: set[str]) -> UnitError:
+    if not known:
+        fix = "pip install tzdata, or install the system's package of that name"
+        return UnitError(f"{text!r} cannot be looked up: no time zone database is here", fix)
+    meant = nearest(text, known)
+    fix = meant if meant.startswith("did") else "write an IANA name, for example Europe/Warsaw"
+    return UnitError(f"{text!r} is no known time zone", fix)
 
 
 Duration: TypeAlias = Annotated[int, Parsed(duration, like="a duration such as 5m")]
