@@ -54,7 +54,9 @@ class _Typed:
                 raise slip
             raise refuse("no-type", "type is missing", f"write type: one of {', '.join(self._types)}")
         if not isinstance(kind, str):
-            raise refuse("unknown-type", "type is no word", f"write one of {', '.join(self._types)}")
+            raise refuse(
+                "unknown-type", f"expected a word, found {kind_of(kind)}", f"write one of {', '.join(self._types)}"
+            )
         if kind not in self._types:
             raise refuse("unknown-type", f"unknown type {kind!r}", nearest(kind, self._types))
         return given

@@ -42,7 +42,9 @@ SliKind: TypeAlias = Literal[
 class AlertEntry(Section):
     """A condition and what to say when it holds; a text is its `when`."""
 
-    when: Annotated[Written[Condition], Parsed(parse_condition, keep=True, like="a condition")]
+    when: Annotated[
+        Written[Condition], Parsed(parse_condition, keep=True, like="a condition such as failures > 10 in 10m")
+    ]
     on: Many[SliKind] = ()
     """Empty: wherever the condition fits."""
     name: Name | None = None

@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 )
 
 from slo_otel.errors import Problem
-from slo_otel.policy._yaml_faults import HIDDEN, UNPRINTABLE, Reached, beyond_unicode, explain, repaired
+from slo_otel.policy._yaml_faults import HIDDEN, UNPRINTABLE, Reached, beyond_unicode, explain, open_quote, repaired
 
 MAX_CHARACTERS: Final = 1_000_000
 MAX_DEPTH: Final = 50
@@ -245,6 +245,8 @@ class _Composer:
         if event.style == ">" and re.match(r">[0-9]", self.source.text[start:end]):
             self.say(start, "a text that starts with '>' is not quoted", "put it into quotes", "unquoted-gt")
             return Scalar(HIDDEN, start, end)
+        if event.style in ("'", '"') and self.source.text.startswith("#", end):
+            self.stop_at_quote(event)
         text = str(event.value)
         escaped = UNPRINTABLE.search(text) if event.style == '"' else None
         if escaped is not None and HIDDEN not in self.source.text[start:end]:
@@ -252,6 +254,13 @@ class _Composer:
             self.say(start, message, "remove the escape, or double its backslash", "character")
             return Scalar(HIDDEN, start, end)
         return Scalar(text, start, end, event.style)
+
+    def stop_at_quote(self, event: ScalarEvent) -> NoReturn:
+        """The parser takes `"text"#…` for a text and a comment; YAML does not, and likely a quote is missing above."""
+        start = event.start_mark.index
+        if self.reached.quote == start:
+            raise _StopError(open_quote(self.source, start))
+        self.stop(event, "'#' stands right behind a closing quote", "put a space between them", "yaml")
 
     def sequence(self, event: SequenceStartEvent, depth: int) -> Sequence:
         items: list[Node] = []

@@ -113,14 +113,19 @@ def _opened(source: Source, error: MarkedYAMLError, index: int, reached: Reached
     scanning = "scanning a quoted scalar" in (error.context or "") and "unexpected" in (error.problem or "")
     quote = _index(error.context_mark) if scanning and reached.quote is None else reached.quote
     if quote is not None:
-        fix = "close it where the text ends, in the same line"
-        return source.problem(quote, "the quote that opens here is not closed", fix, "open-quote")
+        return open_quote(source, quote)
     bracket = reached.bracket(index)
     if bracket is None:
         return None
     closing = {"[": "]", "{": "}"}.get(source.text[bracket], "the bracket")
     message = f"the bracket {source.text[bracket]} that opens here is not closed"
     return source.problem(bracket, message, f"write {closing} where the list or mapping ends", "open-bracket")
+
+
+def open_quote(source: Source, index: int) -> Problem:
+    """At the quote that opens a text and is closed by that of another one, or never."""
+    fix = "close it where the text ends, in the same line"
+    return source.problem(index, "the quote that opens here is not closed", fix, "open-quote")
 
 
 def beyond_unicode(

@@ -55,12 +55,19 @@ def test_what_follows_a_wrong_escape_is_still_read() -> None:
         ('service: "shop\nslos: []\nlabels: {a: "b"}\n', (2, 10)),
         ("service: 'shop\n# what the team's\n", (2, 10)),
         ('service: shop\nlabels: {a: "b}\nslos: []\nowner: {a: "#x"}\nb: {c: d\n', (3, 13)),
+        ('service: "shop\nslos: []\nlabels: {a: "#b"}\n', (2, 10)),
     ],
 )
 def test_an_open_quote_is_reported_where_it_opens(text: str, place: tuple[int, int]) -> None:
     """Not where the parser notices it: at the next quote of another text, or at the end of the file."""
     found = only(f"version: slo/v1\n{text}")
     assert (found.code, (found.line, found.column)) == ("open-quote", place)
+
+
+def test_a_comment_needs_a_space_before_it() -> None:
+    """Right behind a closing quote, `#` is no comment to YAML, whatever the parser makes of it."""
+    found = only(slo(f'{HTTP}\nrunbook: "a"#b'))
+    assert (found.code, found.line) == ("yaml", 6)
 
 
 def test_a_quoted_text_of_several_lines_is_no_open_quote() -> None:
