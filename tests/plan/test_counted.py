@@ -35,6 +35,7 @@ def rule(tallying: Tallying, exclude: str = "") -> CountedRule:
 
 BY_BOTH, BY_GOOD, BY_BAD = Tallying.GOOD_BAD, Tallying.GOOD_TOTAL, Tallying.BAD_TOTAL
 LEFT_OUT = Fixed(Verdict.EXCLUDED, total=True)
+TESTED = (("tenant", "test"),)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +50,15 @@ LEFT_OUT = Fixed(Verdict.EXCLUDED, total=True)
         (rule(BY_BAD), count("lost"), BAD),
         (rule(BY_BAD), count("all", "lost"), Fixed(Verdict.BAD, total=True)),
         (rule(BY_BOTH, "reason=low"), count("lost", reason="low"), EXCLUDED),
-        (rule(BY_BOTH, "tenant=test"), count("won", attributes=(("tenant", "test"),)), EXCLUDED),
+        (rule(BY_BOTH, "tenant=test"), count("won", attributes=TESTED), EXCLUDED),
         (rule(BY_BAD, "reason=low"), count("lost", reason="low"), EXCLUDED),
         (rule(BY_BAD, "reason=low"), count("all", reason="low"), LEFT_OUT),
         (rule(BY_BAD, "reason=low"), count("all", "lost", reason="low"), LEFT_OUT),
-        (rule(BY_BAD, "tenant=test"), count("all", attributes=(("tenant", "test"),)), LEFT_OUT),
-        (rule(BY_BAD, "tenant=test"), count("lost", attributes=(("tenant", "test"),)), None),
+        (rule(BY_BAD, "tenant=test"), count("all", attributes=TESTED), LEFT_OUT),
+        (rule(BY_BAD, "tenant=test"), count("lost", attributes=TESTED), None),
+        (rule(BY_BAD, "tenant=test and reason=low"), count("lost", reason="low", attributes=TESTED), EXCLUDED),
+        (rule(BY_BAD, "tenant=test or reason=low"), count("lost", attributes=TESTED), None),
+        (rule(BY_BAD, "tenant=test or reason=low"), count("lost", reason="low"), EXCLUDED),
         (rule(BY_BAD), count("lost", overrule=Overrule.EXCLUDED), EXCLUDED),
         (rule(BY_BOTH), count("won", overrule=Overrule.BAD), BAD),
         (rule(BY_BOTH, "reason=low"), count("lost", reason="low", overrule=Overrule.BAD), BAD),
