@@ -36,6 +36,6 @@ def few(before: Histogram, values: list[float]) -> Histogram | None:
                 indices = exponential.opened(indices, buckets, place, index)
             buckets[place] += 1
             total += value
-    except (TypeError, ValueError, OverflowError):  # no number; `added` says what it counts as
+    except (TypeError, ValueError):  # no number; `added` says what it counts as
         return None
     return Histogram(bounds, tuple(explicit), total, scale, Buckets(indices, buckets), zeros, sums, cuts)
