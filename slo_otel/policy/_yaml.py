@@ -256,7 +256,7 @@ class _Composer:
         return Scalar(text, start, end, event.style)
 
     def stop_at_quote(self, event: ScalarEvent) -> NoReturn:
-        """The parser takes `"text"#…` for a text and a comment; YAML does not, and likely a quote is missing above."""
+        """The parser takes `"text"#…` for a text and a comment; YAML does not: likely a quote is missing above."""
         start = event.start_mark.index
         if self.reached.quote == start:
             raise _StopError(open_quote(self.source, start))
