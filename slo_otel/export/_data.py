@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -44,11 +45,15 @@ class Outgoing:
 
 
 class Translation:
-    """Turns what is known into metrics. Its only memory is the start time of each series."""
+    """Turns what is known into metrics. It remembers the start of each series, and the series that did not change.
+
+    One at a time: an export that was given up may still be at it when the next one begins.
+    """
 
     def __init__(self, plan: Plan, born_ns: int) -> None:
         """`born_ns` is the wall time since when this process counts."""
         self._plan = plan
+        self._turn = threading.Lock()
         self._born_ns = born_ns
         starts = Starts()
         self._events = EventSums(plan, born_ns, starts)
@@ -57,14 +62,18 @@ class Translation:
     def metrics(self, outgoing: Outgoing) -> tuple[Metric, ...]:
         """Every metric that has a point, counters first."""
         time_ns = outgoing.snapshot.taken_wall_ns
-        found = (
+        with self._turn:
+            found = self._found(outgoing, time_ns)
+        return tuple(metric for metric in found if metric.data.data_points)
+
+    def _found(self, outgoing: Outgoing, time_ns: int) -> tuple[Metric, ...]:
+        return (
             self._events.metric(outgoing.snapshot),
             self._durations.metric(outgoing.snapshot),
             *own_metrics(outgoing.own, self._born_ns, time_ns),
             *promised(self._plan, time_ns),
             *(() if outgoing.statuses is None else evaluated(outgoing.statuses)),
         )
-        return tuple(metric for metric in found if metric.data.data_points)
 
 
 def requests(metrics: Iterable[Metric], resource: Resource, limit: int = MAX_POINTS) -> Iterator[MetricsData]:

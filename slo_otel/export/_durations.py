@@ -7,7 +7,7 @@ the last bucket whatever they took, so that `count - le` at a threshold equals w
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
@@ -15,8 +15,8 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDa
 from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 
 from slo_otel import names
-from slo_otel.export._paced import Points, paced
-from slo_otel.export._series import Attributes, Member, Series, Starts, Totals, attributes, born
+from slo_otel.export._paced import Points
+from slo_otel.export._series import Attributes, Member, Series, Starts, Totals, attributes, born, started
 from slo_otel.plan import Fixed, Form, Indicator, Judgement, Plan, Ruling, Split, Verdict
 from slo_otel.recorder import HTTP_BOUNDS, CellSnapshot, Histogram, Snapshot
 from slo_otel.units import seconds
@@ -92,8 +92,6 @@ class _Pair:
         self.valid.slow(cell.count - (sum(first.counts) if first is not None else 0), 0.0)
 
 
-_Timed: TypeAlias = tuple[int, tuple[tuple[Attributes, Bins], ...]]
-"""A series: since when it counts, and its histograms by verdict."""
 _Row: TypeAlias = tuple[Attributes, int, Bins]
 """A point before it is made: attributes, start, buckets."""
 
@@ -116,17 +114,11 @@ class DurationHistograms:
 
         def made(row: _Row) -> HistogramDataPoint:
             told, start_ns, bins = row
-            return point(told, start_ns, time_ns, bins)
+            return point(told, started(start_ns, time_ns), time_ns, bins)
 
-        points = Points(tuple(self._rows(snapshot)), made)
+        points = Points(self._totals.rows(snapshot), made)
         data = HistogramData(points, AggregationTemporality.CUMULATIVE)
         return Metric(names.DURATION, "Durations of the events of latency service levels.", "s", data)
-
-    def _rows(self, snapshot: Snapshot) -> Iterator[_Row]:
-        for series, (born_ns, histograms) in paced(self._totals.of(snapshot.cells).items()):
-            start_ns = self._starts.of((names.DURATION, series), born_ns, snapshot.taken_wall_ns)
-            for told, bins in histograms:
-                yield told, start_ns, bins
 
     def _sharing(self, judgements: tuple[Judgement, ...]) -> Iterator[tuple[Series, Ruling]]:
         """The first judgement of each indicator; the others differ only in the threshold."""
@@ -136,13 +128,14 @@ class DurationHistograms:
                 found.setdefault(judgement.indicator, ((judgement.indicator, judgement.group), judgement.ruling))
         return iter(found.values())
 
-    def _added_up(self, series: Series, members: list[Member]) -> _Timed:
+    def _added_up(self, series: Series, members: Collection[Member], time_ns: int) -> tuple[_Row, ...]:
         indicator, group = series
+        start_ns = self._starts.of((names.DURATION, series), born(self._born_ns, series, members), time_ns)
         pair = _Pair(Bins(self._bounds[indicator]), Bins(self._bounds[indicator]))
         for cell, ruling in members:
             pair.add(cell, ruling)
-        return born(self._born_ns, series, members), tuple(
-            (attributes(indicator, group, {names.SLO_VERDICT: verdict}), bins)
+        return tuple(
+            (attributes(indicator, group, {names.SLO_VERDICT: verdict}), start_ns, bins)
             for verdict, bins in (("valid", pair.valid), ("excluded", pair.excluded))
         )
 

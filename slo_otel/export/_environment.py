@@ -110,7 +110,7 @@ def http() -> Http:
         _headers(compression),
         patience(),
         compression,
-        _otlp("CERTIFICATE") or True,
+        _otlp("CERTIFICATE") or _first("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") or True,
         _client(_otlp("CLIENT_CERTIFICATE"), _otlp("CLIENT_KEY")),
     )
 

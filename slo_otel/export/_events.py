@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, TypeAlias
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Metric, NumberDataPoint, Sum
 
 from slo_otel import names
-from slo_otel.export._paced import Points, paced
-from slo_otel.export._series import Attributes, Member, Series, Starts, Totals, attributes, born
+from slo_otel.export._paced import Points
+from slo_otel.export._series import Attributes, Member, Series, Starts, Totals, attributes, born, started
 from slo_otel.plan import SLO, CountedRule, Form, Judgement, Measure, NoRule, Plan, Ruling, Tallying
 from slo_otel.recorder import Snapshot, Tally, tally
 
@@ -20,8 +20,6 @@ _GIVEN: Final = {
     Tallying.BAD_TOTAL: ("bad", "excluded", "total"),
 }
 
-_Counted: TypeAlias = tuple[int, tuple[tuple[Attributes, int], ...]]
-"""A series: since when it counts, and its events by verdict."""
 _Row: TypeAlias = tuple[Attributes, int, int]
 """A point before it is made: attributes, start, value."""
 
@@ -66,27 +64,22 @@ class EventSums:
 
         def point(row: _Row) -> NumberDataPoint:
             told, start_ns, value = row
-            return NumberDataPoint(told, start_ns, time_ns, value)
+            return NumberDataPoint(told, started(start_ns, time_ns), time_ns, value)
 
-        points = Points(tuple(self._rows(snapshot)), point)
+        points = Points(self._totals.rows(snapshot), point)
         data = Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True)
         return Metric(names.EVENTS, "Events by service level and verdict.", "{event}", data)
-
-    def _rows(self, snapshot: Snapshot) -> Iterator[_Row]:
-        for series, (born_ns, counts) in paced(self._totals.of(snapshot.cells).items()):
-            start_ns = self._starts.of((names.EVENTS, series), born_ns, snapshot.taken_wall_ns)
-            for told, value in counts:
-                yield told, start_ns, value
 
     def _sharing(self, judgements: tuple[Judgement, ...]) -> Iterator[tuple[Series, Ruling]]:
         for judgement in judgements:
             for name in self._readers.get((judgement.indicator, judgement.measure), ()):
                 yield (name, judgement.group), judgement.ruling
 
-    def _added_up(self, series: Series, members: list[Member]) -> _Counted:
+    def _added_up(self, series: Series, members: Collection[Member], time_ns: int) -> tuple[_Row, ...]:
         name, group = series
+        start_ns = self._starts.of((names.EVENTS, series), born(self._born_ns, series, members), time_ns)
         found = sum((tally(cell, ruling) for cell, ruling in members), Tally())
-        return born(self._born_ns, series, members), tuple(
-            (attributes(name, group, {names.SLO_VERDICT: verdict}), getattr(found, verdict))
+        return tuple(
+            (attributes(name, group, {names.SLO_VERDICT: verdict}), start_ns, getattr(found, verdict))
             for verdict in self._verdicts[name]
         )

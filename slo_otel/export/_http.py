@@ -17,9 +17,11 @@ from typing import Final
 
 import requests
 from opentelemetry.sdk.metrics.export import MetricsData
+from requests.utils import get_environ_proxies, get_netrc_auth
 
 from slo_otel.export import _environment as environment
 from slo_otel.export._connections import Connections
+from slo_otel.export._paced import pause
 from slo_otel.export._sender import Failure, plain
 from slo_otel.export._wire import encode
 
@@ -27,7 +29,7 @@ _MOST_READ: Final = 64 * 1024
 """Bytes of an answer that are read. An OTLP answer has a few; the rest is nobody's we would listen to."""
 _RETRYABLE: Final = frozenset({429, 502, 503, 504})
 """The OTLP specification's retryable statuses."""
-_FIRST_PAUSE: Final = 1.0
+_FIRST_DELAY: Final = 1.0
 """Seconds before the first retry; each later one waits twice as long, ±20 %."""
 _SLOW: Final = Failure("timeout", "no answer in time", passing=True)
 
@@ -41,23 +43,27 @@ class HttpSender:
         self._stopped = threading.Event()
         self._connections = Connections()
         self._session = self._connections.session()
-        self._session.verify, self._session.cert = settings.verify, settings.cert
         self._session.headers.update(settings.headers)
+        self._session.verify, self._session.cert = settings.verify, settings.cert
+        # What requests would look up again for every request: the whole environment, and a file.
+        self._session.trust_env = False
+        self._session.proxies = get_environ_proxies(settings.endpoint)
+        self._session.auth = get_netrc_auth(settings.endpoint)
         self._answered = False
         self._random = random.Random()  # noqa: S311 - jitter; of its own, a host's seeded generator stays as it is
 
     def send(self, data: MetricsData, deadline: float, *, patient: bool) -> Failure | None:
         """Send, and again after what passes, for as long as there is time."""
         body = self._packed(encode(data))
-        pause = _FIRST_PAUSE
+        delay = _FIRST_DELAY
         while True:
             failure = self._post(body, deadline)
             if failure is None or not patient or not failure.passing:
                 return failure
-            wait = pause * self._random.uniform(0.8, 1.2) if failure.after is None else failure.after
+            wait = delay * self._random.uniform(0.8, 1.2) if failure.after is None else failure.after
             if time.monotonic() + wait >= deadline or self._stopped.wait(wait):
                 return failure
-            pause *= 2
+            delay *= 2
 
     def stop(self) -> None:
         """End the wait of `send`: its connection says that the other side is gone."""
@@ -91,6 +97,7 @@ class HttpSender:
         left = min(deadline - time.monotonic(), self._settings.timeout)
         if left <= 0 or self._stopped.is_set():
             return _SLOW
+        pause()
         try:
             with self._session.post(
                 self._settings.endpoint, data=body, timeout=left, allow_redirects=False, stream=True

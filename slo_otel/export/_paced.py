@@ -24,9 +24,14 @@ def paced(items: Iterable[T]) -> Iterator[T]:
     until = time.perf_counter() + SLICE_SECONDS
     for item in items:
         if time.perf_counter() > until:
-            time.sleep(PAUSE_SECONDS)
+            pause()
             until = time.perf_counter() + SLICE_SECONDS
         yield item
+
+
+def pause() -> None:
+    """Let others run before a stretch that cannot be cut."""
+    time.sleep(PAUSE_SECONDS)
 
 
 class Points(Sequence[T], Generic[Row, T]):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from operator import is_
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Generic, TypeAlias, TypeVar
 
 from slo_otel import names
 from slo_otel.export._paced import paced
 from slo_otel.plan import CellKey, Judgement, Ruling
-from slo_otel.recorder import CellSnapshot
+from slo_otel.recorder import CellSnapshot, Snapshot
 
 Attributes = Mapping[str, str]
 Group = tuple[tuple[str, str], ...]
@@ -19,64 +19,64 @@ Series: TypeAlias = tuple[str, Group]
 Member: TypeAlias = tuple[CellSnapshot, Ruling]
 """A cell, and what it means to a series."""
 Sharing: TypeAlias = Callable[[tuple[Judgement, ...]], Iterable[tuple[Series, Ruling]]]
-V = TypeVar("V")
+Row = TypeVar("Row")
+AddedUp: TypeAlias = Callable[[Series, Collection[Member], int], tuple[Row, ...]]
+"""From a series, its members and the time of the snapshot to its rows."""
 
 
-class Totals(Generic[V]):
-    """Cells added up by series. A series of which no cell changed is not added up again: most are idle.
+class Totals(Generic[Row]):
+    """Cells added up by series, as rows of which each becomes a point.
 
-    A cell that did not change is the same object in the next snapshot, and so is what it adds here.
+    A cell that did not change is the same object in the next snapshot, and most are idle: only series with one
+    that did are added up again, and the rows of all others stay as they are. Cells come and never go.
     """
 
-    def __init__(
-        self,
-        standing: Iterable[Series],
-        sharing: Sharing,
-        added_up: Callable[[Series, list[Member]], V],
-    ) -> None:
+    def __init__(self, standing: Iterable[Series], sharing: Sharing, added_up: AddedUp[Row]) -> None:
         """`standing` series exist without a cell; `sharing` says which series the events of a cell belong to."""
-        self._standing = tuple(standing)
         self._sharing = sharing
         self._added_up = added_up
-        self._shares: dict[CellKey, tuple[tuple[Series, Member], ...]] = {}
         self._cells: dict[CellKey, CellSnapshot] = {}
-        self._held: dict[Series, tuple[list[Member], V]] = {}
+        self._members: dict[Series, dict[tuple[CellKey, int], Member]] = {series: {} for series in standing}
+        self._rows: dict[Series, tuple[Row, ...]] = {}
 
-    def of(self, cells: Iterable[CellSnapshot]) -> dict[Series, V]:
-        """The value of each series, the standing ones first."""
-        members: dict[Series, list[Member]] = {series: [] for series in self._standing}
+    def rows(self, snapshot: Snapshot) -> tuple[Row, ...]:
+        """The rows of every series, the standing ones first."""
+        for series in paced(self._changed(snapshot.cells)):
+            self._rows[series] = self._added_up(series, self._members[series].values(), snapshot.taken_wall_ns)
+        return tuple(chain.from_iterable(self._rows.values()))
+
+    def _changed(self, cells: Iterable[CellSnapshot]) -> Iterable[Series]:
+        changed: dict[Series, None] = {series: None for series in self._members if series not in self._rows}
         for cell in paced(cells):
-            for series, member in self._shared(cell):
-                members.setdefault(series, []).append(member)
-        return {series: self._value(series, found) for series, found in paced(members.items())}
+            if self._cells.get(cell.key) is not cell:
+                self._cells[cell.key] = cell
+                changed.update(dict.fromkeys(self._shared(cell)))
+        return changed
 
-    def _shared(self, cell: CellSnapshot) -> tuple[tuple[Series, Member], ...]:
-        key = cell.key
-        if self._cells.get(key) is not cell:
-            self._shares[key] = tuple((series, (cell, ruling)) for series, ruling in self._sharing(cell.judgements))
-            self._cells[key] = cell
-        return self._shares[key]
-
-    def _value(self, series: Series, members: list[Member]) -> V:
-        held = self._held.get(series)
-        if held is None or len(held[0]) != len(members) or not all(map(is_, held[0], members)):
-            held = self._held[series] = (members, self._added_up(series, members))
-        return held[1]
+    def _shared(self, cell: CellSnapshot) -> Iterator[Series]:
+        for at, (series, ruling) in enumerate(self._sharing(cell.judgements)):
+            self._members.setdefault(series, {})[cell.key, at] = (cell, ruling)
+            yield series
 
 
 class Starts:
-    """The start time of each cumulative series: fixed when the series is first seen (OTLP data model).
-
-    A start must lie before the point's time. A series may be younger than the tick whose time its first point has,
-    and a wall clock that stepped back is behind every start: only then is what is sent one nanosecond before it.
-    """
+    """The start time of each cumulative series: fixed when the series is first seen (OTLP data model)."""
 
     def __init__(self) -> None:
         self._starts: dict[Hashable, int] = {}
 
     def of(self, series: Hashable, born_ns: int, time_ns: int) -> int:
-        """The start of `series`, which is `born_ns` when this is its first point."""
-        return min(self._starts.setdefault(series, min(born_ns, time_ns - 1)), time_ns - 1)
+        """The start of `series`: `born_ns` when its first point comes later, else right before that point."""
+        return self._starts.setdefault(series, started(born_ns, time_ns))
+
+
+def started(start_ns: int, time_ns: int) -> int:
+    """The start that a point at `time_ns` has: one before it.
+
+    A series may be younger than the tick whose time its first point has, and a wall clock that stepped back is
+    behind every start: only then is it one nanosecond before the point.
+    """
+    return min(start_ns, time_ns - 1)
 
 
 def born(process_ns: int, series: Series, members: Iterable[Member]) -> int:

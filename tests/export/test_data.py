@@ -7,13 +7,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.sdk.metrics.export import Gauge, Metric, NumberDataPoint
+from opentelemetry.sdk.metrics.export import Gauge, HistogramDataPoint, Metric, NumberDataPoint
 from opentelemetry.sdk.resources import Resource
 
 from slo_otel import names
 from slo_otel.export import ExportTimes, Outgoing, Own, Translation, requests
 from slo_otel.export._own import Stopwatch
-from slo_otel.export._series import Starts
+from slo_otel.export._series import Starts, started
+from slo_otel.recorder import CellSnapshot
+from slo_otel.units import SECOND_NS
 from tests.export.samples import BORN, LIMITS, PLAN, bars, cell, numbers, request, snapshot
 
 RESOURCE = Resource({"service.name": "shop"})
@@ -106,6 +108,42 @@ def test_a_start_is_constant_and_before_every_time(points: list[tuple[int, int]]
     starts = Starts()
     given_first = min(points[0][0], points[0][1] - 1)
     for born, time in points:
-        start = starts.of("series", born, time)
+        start = started(starts.of("series", born, time), time)
         assert start < time
         assert start == min(given_first, time - 1)
+
+
+KEYS = (
+    request(200),
+    request(500),
+    request(404, attributes=(("region", "eu"),)),
+    request(500, attributes=(("region", "us"),)),
+)
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=len(KEYS), max_size=len(KEYS)), min_size=1, max_size=6))
+def test_what_is_added_up_again_and_what_is_kept_give_what_is_added_up_anew(steps: list[list[int]]) -> None:
+    """Whichever cells come and change between exports, every number is that of a translation without a memory."""
+    lasting = Translation(PLAN, BORN)
+    held: list[CellSnapshot | None] = [None] * len(KEYS)
+    for at, grown in enumerate(steps, 1):
+        for index, more in enumerate(grown):
+            before = held[index]
+            if more:
+                held[index] = cell(KEYS[index], [0.3] * (more + (before.count if before is not None else 0)))
+        taken = snapshot(*(found for found in held if found is not None), at=BORN + at * SECOND_NS)
+        outgoing = Outgoing(taken, None, Own(LIMITS, 0, 0))
+        assert _told(lasting, outgoing) == _told(Translation(PLAN, BORN), outgoing)
+
+
+def _told(translation: Translation, outgoing: Outgoing) -> dict[tuple[object, ...], tuple[object, ...]]:
+    found: dict[tuple[object, ...], tuple[object, ...]] = {}
+    for metric in translation.metrics(outgoing):
+        for point in metric.data.data_points:
+            key = (metric.name, *sorted((point.attributes or {}).items()))
+            assert key not in found
+            if isinstance(point, HistogramDataPoint):
+                found[key] = (point.count, point.sum, point.bucket_counts, point.time_unix_nano)
+            elif isinstance(point, NumberDataPoint):
+                found[key] = (point.value, point.time_unix_nano)
+    return found

@@ -44,6 +44,8 @@ class Load:
         self.failed = 0
         self.latencies: list[float] = []
         """Seconds, of the window that goes on."""
+        self.stall = 0.0
+        """The most by which a pause of the window was too long: what the machine takes from everybody."""
         self.running = True
 
     async def run(self) -> None:
@@ -52,7 +54,9 @@ class Load:
             began = time.perf_counter()
             await self._one()
             self.latencies.append(time.perf_counter() - began)
+            paused = time.perf_counter()
             await asyncio.sleep(PAUSE)
+            self.stall = max(self.stall, time.perf_counter() - paused - PAUSE)
 
     async def _one(self) -> None:
         statuses: list[int] = []
@@ -67,7 +71,7 @@ class Load:
 
     def window(self) -> float:
         """End a window: the 99th percentile of its latencies."""
-        found, self.latencies = sorted(self.latencies), []
+        found, self.latencies, self.stall = sorted(self.latencies), [], 0.0
         return found[int(len(found) * 0.99)] if found else 0.0
 
 
@@ -114,6 +118,7 @@ class Outage:
         self.calm: list[float] = []
         self.failing: list[float] = []
         self.longest = 0.0
+        """Seconds of the longest flush, without those for which the whole process stood still."""
         self.arrived = 0
 
     async def fail(self, times: int) -> None:
@@ -124,7 +129,7 @@ class Outage:
             began = time.perf_counter()
             self.arrived += await self.flush(DEADLINE)
             took = time.perf_counter() - began
-            self.longest = max(self.longest, took)
+            self.longest = max(self.longest, took - self._load.stall)
             await asyncio.sleep(max(WINDOW - took, 0.0))
             self.failing.append(self._load.window())
 
