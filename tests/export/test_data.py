@@ -130,7 +130,7 @@ def test_what_is_added_up_again_and_what_is_kept_give_what_is_added_up_anew(step
         for index, more in enumerate(grown):
             before = held[index]
             if more:
-                held[index] = cell(KEYS[index], [0.3] * (more + (before.count if before is not None else 0)))
+                held[index] = cell(KEYS[index], [0.25] * (more + (before.count if before is not None else 0)))
         taken = snapshot(*(found for found in held if found is not None), at=BORN + at * SECOND_NS)
         outgoing = Outgoing(taken, None, Own(LIMITS, 0, 0))
         assert _told(lasting, outgoing) == _told(Translation(PLAN, BORN), outgoing)
