@@ -61,6 +61,33 @@ def test_e2e_with_an_old_go_says_so(tmp_path: Path) -> None:
     assert "go1.19.8" in ended.stderr
 
 
+def test_without_another_interpreter_the_command_says_what_it_did_not_find(tmp_path: Path) -> None:
+    """No free-threaded build is said, and not passed over."""
+    ended = interpreters(tmp_path)
+    assert ended.returncode == 0
+    assert "free-threaded builds (3.13t, 3.14t): none found" in ended.stdout
+
+
+def test_a_free_threaded_build_is_told_from_the_usual_one(tmp_path: Path) -> None:
+    """Each is found by what it says of itself, whatever directory it is in; one without venv is skipped by name."""
+    for name, says in {"3.14.0": "3.14", "3.14.0t": "3.14t"}.items():
+        place = tmp_path / "versions" / name / "bin"
+        place.mkdir(parents=True)
+        _script(place / "python", f'case "$2" in *ensurepip*) exit 1;; esac; echo "{says} $0"')
+    ended = interpreters(tmp_path)
+    assert ended.returncode == 0
+    assert "Python 3.14: skipped, it has no venv module" in ended.stdout
+    assert "Python 3.14t: skipped, it has no venv module" in ended.stdout
+    assert "none found" not in ended.stdout
+
+
+def interpreters(pyenv: Path) -> subprocess.CompletedProcess[str]:
+    """Look for interpreters in this pyenv and nowhere else."""
+    variables = {"PATH": str(pyenv), "PYENV_ROOT": str(pyenv)}
+    command = [sys.executable, "tools/interpreters.py"]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=60)
+
+
 def _script(path: Path, body: str) -> None:
     path.write_text(f"#!{SH}\n{body}\n", encoding="utf-8")
     path.chmod(0o755)

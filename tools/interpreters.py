@@ -1,7 +1,8 @@
 """Run the tests on every supported interpreter that is found, each in an environment of its own.
 
 Looks on the PATH and in pyenv. The version of the environment that runs this file is left out: `make test` is its
-run. One that cannot make environments is skipped by name; one that fails the tests fails this command.
+run. A free-threaded build runs the suites that promise exactness, without the GIL. One that cannot make
+environments is skipped by name; one that fails the tests fails this command.
 """
 
 from __future__ import annotations
@@ -12,41 +13,54 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import environment
 
-SUPPORTED = ((3, 11), (3, 12), (3, 13), (3, 14))
-_PROBE = "import sys; print(*sys.version_info[:2], sys.executable)"
+SUPPORTED: Final = ("3.11", "3.12", "3.13", "3.14")
+FREE_THREADED: Final = ("3.13t", "3.14t")
+EXACTNESS: Final = (
+    "tests/recorder/test_exactness.py",
+    "tests/recorder/test_threads.py",
+    "tests/recorder/test_reentry.py",
+    "tests/stress/test_calls.py",
+)
+_PROBE = """\
+import sys, sysconfig
+free = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+print(f"{sys.version_info.major}.{sys.version_info.minor}{free}", sys.executable)
+"""
 _CAN_MAKE = "import ensurepip, venv"
 
 
 def candidates() -> Iterator[str]:
     """Every path where a supported interpreter may be."""
-    for major, minor in SUPPORTED:
-        if found := shutil.which(f"python{major}.{minor}"):
+    for version in SUPPORTED + FREE_THREADED:
+        if found := shutil.which(f"python{version}"):
             yield found
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    for major, minor in SUPPORTED:
-        yield from map(str, sorted(pyenv.glob(f"{major}.{minor}.*/bin/python")))
+    for version in SUPPORTED:  # a free-threaded build is called 3.13.1t there, and found too
+        yield from map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))
 
 
-def version_of(python: str) -> tuple[tuple[int, int], str] | None:
-    """The version and the real path of an interpreter; None when it does not run (a shim of an absent version)."""
+def version_of(python: str) -> tuple[str, str] | None:
+    """The version (3.13, 3.13t) and the real path; None when it does not run (a shim of an absent version)."""
     probe = subprocess.run([python, "-c", _PROBE], check=False, capture_output=True, text=True)
     if probe.returncode:
         return None
-    major, minor, path = probe.stdout.strip().split(" ", 2)
-    return (int(major), int(minor)), path
+    version, path = probe.stdout.strip().split(" ", 1)
+    return version, path
 
 
-def found() -> dict[tuple[int, int], str]:
+def found() -> dict[str, str]:
     """The first interpreter of each supported version, without the one that runs this file."""
-    interpreters: dict[tuple[int, int], str] = {}
+    own = version_of(sys.executable)
+    interpreters: dict[str, str] = {}
     for candidate in candidates():
         answer = version_of(candidate)
-        if answer is not None and answer[0] in SUPPORTED and answer[0] != sys.version_info[:2]:
+        if answer is not None and answer[0] in SUPPORTED + FREE_THREADED and (own is None or answer[0] != own[0]):
             interpreters.setdefault(*answer)
-    return dict(sorted(interpreters.items()))
+    return {version: interpreters[version] for version in SUPPORTED + FREE_THREADED if version in interpreters}
 
 
 def can_make_environments(python: str) -> bool:
@@ -59,20 +73,25 @@ def run_tests(python: str, name: str) -> bool:
     directory = environment.ROOT / ".cache" / f"venv-{name}"
     if not environment.renewed(directory):
         subprocess.run([python, str(environment.ROOT / "tools/environment.py"), str(directory)], check=True)
-    print(f"Python {name}: the tests", flush=True)
+    free = name in FREE_THREADED
+    print(f"Python {name}: {'the exactness suites, without the GIL' if free else 'the tests'}", flush=True)
     tests = [str(directory / "bin/python"), "-m", "pytest", "-q", "-n", os.environ.get("WORKERS", "2")]
-    return subprocess.run(tests, check=False, cwd=environment.ROOT).returncode == 0
+    variables = os.environ | ({"PYTHON_GIL": "0"} if free else {})
+    command = [*tests, *EXACTNESS] if free else tests
+    return subprocess.run(command, check=False, cwd=environment.ROOT, env=variables).returncode == 0
 
 
 def main() -> int:
     """The number of versions that failed."""
     failed: list[str] = []
-    for version, python in found().items():
-        name = ".".join(map(str, version))
+    interpreters = found()
+    for name, python in interpreters.items():
         if not can_make_environments(python):
             print(f"Python {name}: skipped, it has no venv module (apt install python{name}-venv)")
         elif not run_tests(python, name):
             failed.append(name)
+    if not any(name in FREE_THREADED for name in interpreters):
+        print(f"free-threaded builds ({', '.join(FREE_THREADED)}): none found")
     print(f"interpreters that failed: {', '.join(failed) or 'none'}", flush=True)
     return len(failed)
 
