@@ -1,7 +1,7 @@
 """1,000 latency series and the two ways to send them over OTLP: ours, and the SDK's. Both to the same receiver.
 
-One policy entry with `per: [route]`. The SDK sends one histogram a series. Ours sends five points: histograms of the
-valid and of the excluded events, and counts of the good, the bad and the excluded.
+One policy entry with `per: [route]`. The SDK sends one histogram a series. Ours sends five points: histograms of
+the valid and of the excluded events, and counts of the good, the bad and the excluded.
 """
 
 from __future__ import annotations

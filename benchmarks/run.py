@@ -30,7 +30,7 @@ SUBJECTS: Final = (
     Subject("record", 3, 11),
     Subject("drain", 3, 5),
     Subject("calls", 3, 11),
-    Subject("asgi", 3, 15, 2),
+    Subject("asgi", 5, 9, 2),
     Subject("served", 1, 16, 2),
     Subject("collect", 2, 9, 2),
     Subject("export", 2, 9),

@@ -127,8 +127,8 @@ def grouped() -> Shape:
 def ticks(shape: Shape, count: int) -> tuple[list[float], list[float]]:
     """Milliseconds of each append and of each evaluation of `count` ticks."""
     appends, evaluations = [], []
-    for _ in range(count):
-        with garbage(collecting=False):
+    with garbage(collecting=False):
+        for _ in range(count):
             appends.append(shape.append())
             evaluations.append(sum(shape.stages()))
     return appends, evaluations
