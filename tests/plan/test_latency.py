@@ -6,7 +6,7 @@ import pytest
 
 from slo_otel.plan import CellKey, LatencyRule, Measure, Outcome, Overrule, Predicate, Ruling, Split, Verdict, judge
 from slo_otel.policy._grammar import parse_predicate
-from tests.plan.builders import BAD, EXCLUDED, NEVER, count, http, indicator, operation, plan_of
+from tests.plan.builders import BAD, EXCLUDED, GOOD, NEVER, count, http, indicator, operation, plan_of
 
 FAST, SLOW = 400_000_000, 2_000_000_000
 RULE = LatencyRule(None, None, FAST)
@@ -99,7 +99,11 @@ def test_counts_have_no_duration() -> None:
     assert rulings(RULE, count("work")) == {}
 
 
-def test_without_a_threshold_everything_timed_is_valid() -> None:
-    """A latency SLI without an objective is measured and shown: one measure without a threshold."""
-    found = judge(plan_of(indicator(RULE)), http(500))
-    assert [one.measure for one in found] == [Measure("one")]
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [(http(500), GOOD), (http(None, Outcome.TIMEOUT), BAD), (http(200, overrule=Overrule.EXCLUDED), EXCLUDED)],
+)
+def test_without_a_threshold_everything_timed_is_valid(key: CellKey, expected: Ruling) -> None:
+    """A latency SLI without an objective is measured and shown: one measure, nothing too slow, the rest as ever."""
+    [found] = judge(plan_of(indicator(RULE)), key)
+    assert (found.measure, found.ruling) == (Measure("one"), expected)
