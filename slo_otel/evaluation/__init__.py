@@ -1,6 +1,6 @@
 """Pure evaluation: plan + answers + now -> StatusSet. Owns the types `Query`, `Answers` and `Status`."""
 
-from slo_otel.evaluation._evaluate import evaluate
+from slo_otel.evaluation._evaluate import evaluate, statuses
 from slo_otel.evaluation._needs import needs
 from slo_otel.evaluation._queries import (
     Alive,
@@ -58,4 +58,5 @@ __all__ = [
     "evaluate",
     "needs",
     "nominal_ns",
+    "statuses",
 ]

@@ -9,15 +9,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 from slo_otel.evaluation._status import Budget, Burn, State
 from slo_otel.evaluation._windows import Span
 from slo_otel.plan import Tallying
 from slo_otel.recorder import Tally
 
-_OK, _INSUFFICIENT, _NO_DATA = State.OK, State.INSUFFICIENT, State.NO_DATA
-_GOOD_BAD = Tallying.GOOD_BAD
-"""Members of an enumeration are looked up thousands of times a tick."""
+_OK: Final = State.OK
+_INSUFFICIENT: Final = State.INSUFFICIENT
+_NO_DATA: Final = State.NO_DATA
+_GOOD_BAD: Final = Tallying.GOOD_BAD
+"""Looked up here instead of in the enumeration, thousands of times a tick."""
+_new: Final = tuple.__new__
+"""Makes a named tuple in half of the time its own constructor, a Python function, takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +133,4 @@ def burn(tally: Tally, window_ns: int, error_budget: ErrorBudget, sample: Sample
     ratio = error_budget.ratio
     rate = bad / valid / ratio if ratio else burn_rate(bad, valid, ratio)
     enough = valid >= sample.min_events and not 0 < bad < sample.min_failures
-    return Burn(window_ns, rate, good / valid, valid, _OK if enough else _INSUFFICIENT)
+    return _new(Burn, (window_ns, rate, good / valid, valid, _OK if enough else _INSUFFICIENT))

@@ -30,8 +30,13 @@ def evaluate(plan: Plan, answers: Answers, now_ns: int, *, scope: Scope) -> Stat
     without `per` has exactly one status, also before its first event; one with `per` has a status for every group
     that was ever observed, and none before.
     """
-    statuses = tuple(status for one in asked(plan, now_ns) for status in _slo(one, answers))
-    return StatusSet(now_ns, scope, plan.service, statuses, plan.unsupported)
+    return StatusSet(now_ns, scope, plan.service, tuple(statuses(plan, answers, now_ns)), plan.unsupported)
+
+
+def statuses(plan: Plan, answers: Answers, now_ns: int) -> Iterator[Status]:
+    """The statuses of `evaluate`, one by one: whoever shares the interpreter may let others run in between."""
+    for one in asked(plan, now_ns):
+        yield from _slo(one, answers)
 
 
 def _slo(one: Asked, answers: Answers) -> Iterator[Status]:

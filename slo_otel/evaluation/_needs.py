@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from typing import Final
 
 from slo_otel.evaluation._promises import Promise, promises
 from slo_otel.evaluation._queries import Counts, Query
 from slo_otel.evaluation._windows import Span, look_back, look_backs, span
 from slo_otel.plan import Plan
 from slo_otel.units import Window
+
+_new: Final = tuple.__new__
+"""Makes a named tuple in half of the time its own constructor, a Python function, takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +59,5 @@ def _asked(promise: Promise, frame: Frame) -> Asked:
     measure, dims, backs = promise.measure, promise.dims, frame.look_backs
     if promise.error_budget is None:
         backs = ()
-    questions = [Counts(measure, dims, start, end) for start, end, _ in (frame.compliance, *backs)]
+    questions = [_new(Counts, (measure, dims, start, end, ())) for start, end, _ in (frame.compliance, *backs)]
     return Asked(promise, frame.compliance, backs, tuple(questions))

@@ -44,7 +44,7 @@ class Ledger(Protocol):
         """Add what changed since the writer's previous snapshot to the slice that ends at `taken_wall_ns`."""
 
     def answer(self, queries: tuple[Query, ...]) -> Answers:
-        """Every query answered from slices, exact at slice edges."""
+        """Every query answered from slices, exact at slice edges. The same in one call as in several, in parts."""
 
     def publish(self, statuses: StatusSet) -> None:
         """Keep the newest evaluation for everyone who reads."""
