@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from slo_otel.plan import Cmp
 from slo_otel.policy._grammar import GrammarError, Panel, nearest, parse_panel, parse_window
@@ -36,6 +36,7 @@ from slo_otel.units import Period, UnitError, Window
 class Review(Section):
     """`{every, then, after (how many reviews), or_after: incident}`."""
 
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"then": ["after"], "after": ["then"]}})
     every: Calendar
     then: Calendar | None = None
     after: Positive | None = None
@@ -117,6 +118,9 @@ ShareField: TypeAlias = Annotated[Share, Parsed(_share, like='a comparison such 
 class BudgetRule(Section):
     """One line of `budget_policy`: the first that holds gives the state."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["remaining"]}, {"required": ["spent_by_deploy"]}]}
+    )
     remaining: ShareField | None = None
     spent_by_deploy: ShareField | None = None
     state: Name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from slo_otel.plan import Form, Match, Predicate, Tallying
 from slo_otel.policy._grammar_scan import GrammarError, Scanner
@@ -118,6 +118,15 @@ class ErrorsSli(_Events):
 class CountedSli(_Events):
     """Two of `good`, `bad` and `total`: domain outcomes that code counts."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["good", "bad"]},
+                {"required": ["good", "total"]},
+                {"required": ["bad", "total"]},
+            ]
+        }
+    )
     form: ClassVar[Form] = Form.COUNTED
     good: Name | None = None
     bad: Name | None = None
@@ -215,6 +224,11 @@ class DelaySli(_Events):
 class DeadlineSli(_Events):
     """`deadline: NAME`: begun and finished within `within`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {"start": ["end", "key"], "end": ["start", "key"], "key": ["start", "end"]}
+        }
+    )
     form: ClassVar[Form] = Form.DEADLINE
     deadline: Name
     within: Duration

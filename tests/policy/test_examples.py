@@ -66,6 +66,12 @@ def test_the_schema_is_a_schema() -> None:
         {"slos": [{"name": "a", "sli": {"success": "http"}, "alerts": {"page": {"wen": "any"}}}]},
         {"channels": {"a": {"type": "slack"}}},
         {"severities": {"page": {"notify": None}}},
+        {"slos": [{"name": "a", "sli": {"good": "b"}}]},
+        {"slos": [{"name": "a", "sli": {"good": "b", "bad": "c", "total": "d"}}]},
+        {"slos": [{"name": "a", "sli": {"deadline": "b", "within": "1m", "start": "c"}}]},
+        {"budget_policy": [{"state": "a", "deploys": "all"}]},
+        {"budget_policy": [{"remaining": "any", "spent_by_deploy": "any", "state": "a", "deploys": "all"}]},
+        {"about": {"review": {"every": "month", "after": 3}}},
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses(change: dict[str, object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
@@ -11,11 +10,10 @@ from typing import Final
 import pytest
 
 from tests.policy.mutants import OPERATORS
+from tests.policy.mutants.__main__ import SEED
 from tests.policy.shared import POLICIES, ROOT
 from tests.stress import scaled
 
-SEED: Final = os.environ.get("MUTANTS_SEED")
-"""Set to the seed that a failure printed, it brings the same mutants back."""
 COUNT: Final = scaled(3, 500)
 PARTS: Final = scaled(1, 5)
 

@@ -6,6 +6,7 @@ One process for all of them, so that its largest memory is a bound for each. `--
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import resource
 import sys
@@ -18,6 +19,8 @@ from tests.policy.mutants.operators import OPERATORS, mutant
 from tests.policy.mutants.original import Mutant, Operator, Original
 from tests.policy.shared import POLICIES
 
+SEED: Final = os.environ.get("MUTANTS_SEED")
+"""The seed that a failed test printed brings its mutants back; None: each run draws its own."""
 MAX_MB: Final = 200
 _LINT_EVERY: Final = 10
 _SHOWN: Final = 12
@@ -57,7 +60,7 @@ def main() -> int:
     """Run what the arguments say; 1 when the loader did something it must not."""
     parser = argparse.ArgumentParser()
     parser.add_argument("policy", choices=[path.stem for path in POLICIES])
-    parser.add_argument("--seed", required=True)
+    parser.add_argument("--seed", default=SEED, required=SEED is None)
     parser.add_argument("--count", type=int, default=1, help="mutants of each operator")
     parser.add_argument("--part", type=int, default=0)
     parser.add_argument("--parts", type=int, default=1, help="every so many-th operator, beginning with --part")
