@@ -187,7 +187,8 @@ def test_the_lock_file_knows_every_dependency() -> None:
     extras = pyproject["project"]["optional-dependencies"].values()
     declared = _names([*pyproject["project"]["dependencies"], *(name for extra in extras for name in extra)])
     assert {entry["name"] for entry in ours["requires-dist"]} == declared
-    assert {entry["name"] for entry in ours["requires-dev"]["dev"]} == _names(pyproject["dependency-groups"]["dev"])
+    locked = {group: {entry["name"] for entry in entries} for group, entries in ours["requires-dev"].items()}
+    assert locked == {group: _names(lines) for group, lines in pyproject["dependency-groups"].items()}
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
