@@ -55,7 +55,6 @@ EDGES: Final = tuple(map(edge, range(FIRST, 20 * _PER_OCTAVE + 1)))
 
 A value in `(EDGES[i-1], EDGES[i]]` is in bucket `FIRST + i - 1`.
 """
-_LAST: Final = len(EDGES)
 
 
 class Buckets(Sequence[tuple[int, int]]):
@@ -78,30 +77,51 @@ class Buckets(Sequence[tuple[int, int]]):
 
     def plus(self, ordered: Sequence[float], at: int) -> Buckets:
         """These and the ascending values from position `at` on, which are all positive and normal."""
-        # One bisection of the values for each bucket they are in. The two look-ups, of the bucket's edge and of its
-        # place here, are guessed first: most often it is the one beside the last.
         indices, counts = self.indices, self.counts[:]
-        known, place, slot, stop = len(indices), 0, 0, len(ordered)
-        while at < stop:
-            value = ordered[at]
-            if not 0 < slot < _LAST or value > EDGES[slot]:
-                slot = bisect_left(EDGES, value, slot)
-            if 0 < slot < _LAST:
-                index, upper = FIRST + slot - 1, EDGES[slot]
-                slot += 1
-            else:
-                index = index_of(value)
-                upper = edge(index + 1)
-            if place == known or indices[place] != index:
-                place = bisect_left(indices, index, place)
-                if place == known or indices[place] != index:
-                    indices = self.opened(indices, counts, place, index)
-                    known += 1
-            end = bisect_right(ordered, upper, at, stop)
-            counts[place] += end - at
-            place += 1
-            at = end
+        stop = bisect_right(ordered, EDGES[-1], at)
+        start = bisect_right(ordered, EDGES[0], at, stop)
+        if at < start:
+            indices = self._beyond(indices, counts, ordered[at:start])
+        if start < stop:
+            indices = self._within(indices, counts, ordered, start, stop)
+        if stop < len(ordered):
+            indices = self._beyond(indices, counts, ordered[stop:])
         return Buckets(indices, counts)
+
+    def _within(
+        self, indices: array[int], counts: array[int], ordered: Sequence[float], at: int, stop: int
+    ) -> array[int]:
+        """Values between the outermost edges: from edge to edge, one bisection of the values for each bucket."""
+        first = bisect_left(EDGES, ordered[at])
+        last = bisect_left(EDGES, ordered[stop - 1], first)
+        index = FIRST + first - 1
+        place, known = bisect_left(indices, index), len(indices)
+        for upper in EDGES[first : last + 1]:
+            end = bisect_right(ordered, upper, at, stop)
+            if place < known and indices[place] == index:
+                counts[place] += end - at
+                place += 1
+            elif end > at:
+                indices = self.opened(indices, counts, place, index)
+                counts[place] = end - at
+                place += 1
+                known += 1
+            at = end
+            index += 1
+        return indices
+
+    def _beyond(self, indices: array[int], counts: array[int], ordered: Sequence[float]) -> array[int]:
+        """Values past the outermost edges, which are rare: bucket by bucket, without a table."""
+        at = 0
+        while at < len(ordered):
+            index = index_of(ordered[at])
+            end = bisect_right(ordered, edge(index + 1), at)
+            place = bisect_left(indices, index)
+            if place == len(indices) or indices[place] != index:
+                indices = self.opened(indices, counts, place, index)
+            counts[place] += end - at
+            at = end
+        return indices
 
     def opened(self, indices: array[int], counts: array[int], place: int, index: int) -> array[int]:
         """`indices` and `counts` with a new, empty bucket; the indices are copied first where they are these."""
