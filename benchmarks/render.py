@@ -128,7 +128,7 @@ def plain(results: Results) -> str:
     """The table for a terminal: one line a goal, its peers below it."""
     said: list[str] = []
     for line in lines(results):
-        said.append(f"{line.what}\n    {line.goal:14} {line.median:32} {line.verdict.replace('*', '')}".rstrip())
+        said.append(f"{line.what}\n    {line.goal:14}  {line.median:32}  {line.verdict.replace('*', '')}".rstrip())
         said.extend(f"        {peer}" for peer in line.peers)
     return "\n".join([*said, "", summary(results)])
 

@@ -34,7 +34,7 @@ SUBJECTS: Final = (
     Subject("served", 1, 16, 2),
     Subject("collect", 2, 9, 2),
     Subject("export", 2, 9),
-    Subject("lateness", 2, 4, 1),
+    Subject("lateness", 1, 6, 1),
     Subject("memory", 1, 1, 1),
     Subject("evaluation", 1, 121, 9),
     Subject("imports", 1, 15, 2),

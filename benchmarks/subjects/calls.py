@@ -16,6 +16,7 @@ from slo_otel.instrumentation import track
 
 CALLS = 20_000
 PEER_CALLS = 2_000
+PLAIN = "plain"
 Sync = Callable[[float, int], float]
 Async = Callable[[float, int], Awaitable[float]]
 
@@ -83,34 +84,38 @@ def _run(coroutine: Coroutine[object, None, None]) -> None:
     raise RuntimeError("the coroutine suspended")
 
 
-def sync_works() -> dict[str, Work]:
+def sync_works(trackers: tuple[autometrics.Use, autometrics.Use]) -> dict[str, Work]:
     """Every sync variant."""
-    prometheus_tracker, otel_tracker = autometrics.initialised()
+    prometheus_tracker, otel_tracker = trackers
     watched = autometrics.decorated(plain)
-    watched_async = autometrics.decorated(plain_async)
     return {
+        PLAIN: of_sync(plain, CALLS),
         "sync": of_sync(track("ai_call")(plain), CALLS),
         "sync autometrics prometheus": of_sync(watched, PEER_CALLS, prometheus_tracker),
         "sync autometrics otel": of_sync(watched, PEER_CALLS, otel_tracker),
         "sync closure otel": of_sync(by_hand(otel_sdk.record()), PEER_CALLS),
         "sync closure prometheus": of_sync(by_hand(prometheus.bound()), PEER_CALLS),
-        "async autometrics prometheus": of_async(watched_async, PEER_CALLS, prometheus_tracker),
-        "async autometrics otel": of_async(watched_async, PEER_CALLS, otel_tracker),
+    }
+
+
+def async_works(trackers: tuple[autometrics.Use, autometrics.Use]) -> dict[str, Work]:
+    """Every async variant."""
+    prometheus_tracker, otel_tracker = trackers
+    watched = autometrics.decorated(plain_async)
+    return {
+        PLAIN: of_async(plain_async, CALLS),
+        "async": of_async(track("ai_call")(plain_async), CALLS),
+        "async autometrics prometheus": of_async(watched, PEER_CALLS, prometheus_tracker),
+        "async autometrics otel": of_async(watched, PEER_CALLS, otel_tracker),
     }
 
 
 def measure(effort: Effort) -> Samples:
     """`calls.*`, nanoseconds a call."""
+    trackers = autometrics.initialised()
+    samples: Samples = {}
     with running() as tick:
-        works = sync_works()
-        sync = {"plain": of_sync(plain, CALLS)} | {name: work for name, work in works.items() if name[0] == "s"}
-        asynchronous = {
-            "plain": of_async(plain_async, CALLS),
-            "async": of_async(track("ai_call")(plain_async), CALLS),
-        }
-        asynchronous |= {name: work for name, work in works.items() if name[0] == "a"}
-        samples: Samples = {}
-        for group in (sync, asynchronous):
-            warmed(group, 5, tick)
-            samples |= over(interleaved(group, effort.rounds, tick), "plain")
+        for works in (sync_works(trackers), async_works(trackers)):
+            warmed(works, 5, tick)
+            samples |= over(interleaved(works, effort.rounds, tick), PLAIN)
     return named("calls", samples)
