@@ -159,6 +159,13 @@ def test_nothing_is_left_for_later_in_the_code() -> None:
     assert [str(path.relative_to(ROOT)) for path, text in texts(".py", ".sh", ".toml") if banned.search(text)] == []
 
 
+def test_every_variable_of_ours_is_documented() -> None:
+    """An environment variable that only the code knows is a setting nobody can find, and so is a misspelt one."""
+    ours = re.compile(r"\bSLO_OTEL_[A-Z_]+\b")
+    read = {name for path in modules() for name in ours.findall(path.read_text(encoding="utf-8"))}
+    assert read == set(ours.findall((ROOT / "docs" / "operating.md").read_text(encoding="utf-8")))
+
+
 def test_no_tracked_file_names_a_machine() -> None:
     """Paths of one machine mean nothing on another and tell where the project was written."""
     found = [
