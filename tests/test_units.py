@@ -227,9 +227,10 @@ def test_decimal_literals_are_exact(number: Fraction) -> None:
     assert "." not in text or not text.endswith("0")
 
 
-@pytest.mark.parametrize("number", [Fraction(7, 10**40), Fraction(3, 5**40), Fraction(-9, 2**70), Fraction(10**30)])
-def test_literals_are_exact_beyond_the_digits_of_a_float(number: Fraction) -> None:
+@pytest.mark.parametrize("denominator", [1, 2**90, 5**40, 10**40])
+def test_literals_are_exact_beyond_the_digits_of_a_float(denominator: int) -> None:
     """Powers of 2 and 5 are divided out as integers, however long."""
+    number = Fraction(10**39 + 7, denominator)
     assert Fraction(decimal_text(number)) == number
 
 
