@@ -5,6 +5,7 @@ from slo_otel.export._environment import interval_ns, wanted
 from slo_otel.export._exports import Exports, Source
 from slo_otel.export._lane import InlineLane, Lane, ThreadLane
 from slo_otel.export._own import ExportTimes, Own
+from slo_otel.export._paced import paced, pause
 
 __all__ = [
     "MAX_POINTS",
@@ -18,6 +19,8 @@ __all__ = [
     "ThreadLane",
     "Translation",
     "interval_ns",
+    "paced",
+    "pause",
     "requests",
     "wanted",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from opentelemetry.sdk.metrics.export import Gauge, Metric, NumberDataPoint
@@ -38,20 +39,20 @@ _Row: TypeAlias = tuple[Attributes, float]
 
 @dataclass(slots=True)
 class _Sheet:
-    """Gauge points by metric, at one time; one point per metric and attributes."""
+    """Gauge points by metric, at one time. Whoever puts them sees to it that no two have the same attributes."""
 
     time_ns: int
-    rows: dict[str, dict[frozenset[tuple[str, str]], _Row]] = field(default_factory=dict)
+    rows: dict[str, list[_Row]] = field(default_factory=dict)
 
     def put(self, name: str, value: float | None, told: Attributes) -> None:
         if value is None or not math.isfinite(value):
             return
-        self.rows.setdefault(name, {})[frozenset(told.items())] = (told, value)
+        self.rows.setdefault(name, []).append((told, value))
 
     def metrics(self) -> Iterator[Metric]:
         for name, found in self.rows.items():
             unit, description = _TEXTS[name]
-            yield Metric(name, description, unit, Gauge(Points(tuple(found.values()), self._point)))
+            yield Metric(name, description, unit, Gauge(Points(found, self._point)))
 
     def _point(self, row: _Row) -> NumberDataPoint:
         told, value = row
@@ -112,9 +113,14 @@ def _evaluate(sheet: _Sheet, status: Status, scope: Mapping[str, str]) -> None:
 
 
 def _windows(sheet: _Sheet, status: Status, told: Attributes) -> None:
-    """The compliance window last: where a look-back has its length, the compliance window's number stands."""
+    """Where a look-back has the length of the compliance window, the compliance window's own SLI stands."""
     for burn in status.burns:
-        window = {**told, names.SLO_WINDOW: format_duration(burn.window_ns)}
-        sheet.put(names.SLI_RATIO, burn.sli, window)
+        window = {**told, names.SLO_WINDOW: _length(burn.window_ns)}
+        if window[names.SLO_WINDOW] != status.window:
+            sheet.put(names.SLI_RATIO, burn.sli, window)
         sheet.put(names.BURN_RATE, burn.rate, window)
     sheet.put(names.SLI_RATIO, status.sli, {**told, names.SLO_WINDOW: status.window})
+
+
+_length = lru_cache(maxsize=64)(format_duration)
+"""The few lengths that look-backs have, as texts."""

@@ -7,8 +7,8 @@ import time
 
 from slo_otel.clock import Clock, Reading, Tick, Ticker
 from slo_otel.errors import faults, guard
-from slo_otel.evaluation import StatusSet, evaluate, needs
-from slo_otel.export import Exports, Outgoing, Own
+from slo_otel.evaluation import StatusSet, needs, statuses
+from slo_otel.export import Exports, Outgoing, Own, paced, pause
 from slo_otel.ledger import Ledger
 from slo_otel.plan import Plan
 from slo_otel.recorder import Recorder, Snapshot
@@ -70,9 +70,11 @@ class Driver:
     def _tick(self, at_ns: int, tick: Tick, reading: Reading) -> None:
         with self._lock:
             snapshot = self._recorder.snapshot(at_ns, reading.mono_ns, late=tick.late)
+            pause()
             with guard("the ledger"):
                 self._append(snapshot)
             self._statuses = None
+            pause()
             with guard("the evaluation"):
                 self._evaluate(at_ns)
             self._newest_ns = at_ns
@@ -92,7 +94,8 @@ class Driver:
     def _evaluated(self, now_ns: int) -> StatusSet:
         at_ns = now_ns - now_ns % self._plan.step_ns
         answers = self._ledger.answer(needs(self._plan, at_ns))
-        return evaluate(self._plan, answers, at_ns, scope=self._ledger.scope)
+        found = tuple(paced(statuses(self._plan, answers, at_ns)))
+        return StatusSet(at_ns, self._ledger.scope, self._plan.service, found, self._plan.unsupported)
 
     def _moment(self, timeout: float) -> Outgoing | None:
         """A snapshot off the ticks: for the export alone, the ledger gets its events at their tick."""

@@ -10,7 +10,7 @@ from slo_otel import errors, instrumentation, names
 from slo_otel.evaluation import Answers, Query, StatusSet
 from slo_otel.ledger import Lease, MemoryLedger
 from slo_otel.recorder import Snapshot
-from slo_otel.runtime import Handle
+from slo_otel.runtime import Handle, _driver
 from slo_otel.runtime._configure import start
 from slo_otel.testing import InMemoryExporter, ManualClock, advance
 from slo_otel.units import SECOND_NS
@@ -42,16 +42,19 @@ class _Ledger(MemoryLedger):
     def __init__(self, plan: object) -> None:
         super().__init__(PLAN)
         self.appended: list[Snapshot] = []
+        self.done: list[str] = []
 
     def append(self, snapshot: Snapshot) -> None:
         if self.fails:
             raise OSError("no disk")
         self.appended.append(snapshot)
+        self.done.append("append")
         super().append(snapshot)
 
     def answer(self, queries: tuple[Query, ...]) -> Answers:
         if self.fails:
             raise OSError("no disk")
+        self.done.append("answer")
         return super().answer(queries)
 
     def lead(self) -> Lease | None:
@@ -74,6 +77,15 @@ def test_events_belong_to_the_slice_of_the_next_tick(world: _World) -> None:
     ticks = [snapshot.taken_wall_ns // SECOND_NS % 60 for snapshot in world.ledger.appended]
     counts = [sum(cell.count for cell in snapshot.cells) for snapshot in world.ledger.appended]
     assert (ticks, counts) == ([0, 1, 2], [0, 3, 3])
+
+
+def test_a_tick_lets_others_run_between_its_parts(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshot, ledger and evaluation hold the interpreter one at a time, none of them after the other."""
+    done = world.ledger.done
+    done.clear()
+    monkeypatch.setattr(_driver, "pause", lambda: done.append("pause"))
+    world.advance(1)
+    assert done == ["pause", "append", "pause", "answer"]
 
 
 def test_status_is_evaluated_at_every_tick_with_its_time(world: _World) -> None:
