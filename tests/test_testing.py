@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.metrics.export import MetricsData
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -55,6 +56,19 @@ def checkout(clock: ManualClock | None = None, *, seconds: float = 0.1, fails: s
         clock.advance(seconds)
     if fails is not None:
         slo_otel.current_event().bad(fails)
+
+
+def _sent_at(data: MetricsData) -> int:
+    """The moment of an export's `slo.events`, in whole seconds."""
+    [moment] = {
+        point.time_unix_nano
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == names.EVENTS
+        for point in metric.data.data_points
+    }
+    return moment // SECOND_NS
 
 
 def test_the_fixture_counts_from_its_beginning(slo: Watch, policy: Path) -> None:
@@ -196,6 +210,28 @@ def test_time_is_moved_by_hand_with_every_tick(slo: Watch, policy: Path) -> None
     )
 
 
+def test_each_tick_comes_at_its_time(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time does not leap over ticks, and what remains after the last one passes too."""
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "15000")
+    sink, clock = InMemoryExporter(), ManualClock(1_000.0)
+    handle = slo_otel.configure(policy, clock=clock, exporter=sink)
+    checkout()
+    advance(handle, clock, 62.5)
+    assert [_sent_at(data) for data in sink.exports] == [1_020, 1_035, 1_050]
+    assert clock.read() == (1_062_500_000_000, 62_500_000_000)
+    handle.shutdown()
+
+
+def test_time_passes_for_a_handle_that_does_nothing(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `SLO_OTEL_DISABLED` is set there are no ticks, and a test that moves its clock runs all the same."""
+    monkeypatch.setenv("SLO_OTEL_DISABLED", "1")
+    clock = ManualClock(1_000.0)
+    handle = slo_otel.configure(policy, clock=clock)
+    advance(handle, clock, 62.5)
+    advance(handle, clock, 0)
+    assert clock.read() == (1_062_500_000_000, 62_500_000_000)
+
+
 def test_a_watch_leaves_the_service_that_configured_itself_running(policy: Path) -> None:
     """Its `configure` refuses to share a runtime: one with another clock, that the watch would shut down."""
     handle = slo_otel.configure(policy, clock=ManualClock())
@@ -212,6 +248,7 @@ def test_the_clock_moves_only_forward_except_on_the_wall() -> None:
     """Monotonic time cannot go back; a wall clock can be corrected either way."""
     clock = ManualClock(1_000.0)
     clock.advance(2.5)
+    clock.advance(0)
     clock.step_wall(-100)
     assert clock.read() == (902_500_000_000, 2_500_000_000)
     assert clock.perf() - ManualClock().perf() == 2.5
