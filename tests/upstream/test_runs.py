@@ -64,6 +64,17 @@ def test_a_function_through_another_client():
     asyncio.run(ask())
 
 
+def test_a_response_by_itself():
+    said = []
+
+    async def send(message):
+        said.append(message["type"])
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    asyncio.run(PlainTextResponse("hello")(scope, None, send))
+    assert said == ["http.response.start", "http.response.body"]
+
+
 def test_nothing_is_sent():
     pass
 
@@ -89,6 +100,7 @@ if "slo_otel" in sys.modules:
 
     async def broken(self, scope, receive, send):
         if scope.get("path") == "/":
+            scope["slo_otel.upstream"] = True
             await self.app(scope, receive, send)  # not recorded
         elif scope.get("path") == "/absent":
             raise ValueError("ours")
@@ -122,13 +134,14 @@ def test_every_application_is_measured_and_every_outcome_kept(tmp_path: Path) ->
     bare, ours = run_demo(tmp_path / "bare", BARE, SOUND), run_demo(tmp_path / "ours", OURS, SOUND, workers=2)
     assert differences(bare, ours) == {}
     assert [*complaints(ours)] == []
-    assert counts(bare) == {"collected": 9, "passed": 6, "skipped": 1, "xfailed": 1, "failed": 1}
+    assert counts(bare) == {"collected": 10, "passed": 7, "skipped": 1, "xfailed": 1, "failed": 1}
     assert named(ours) == {
         "test_fastapi": ("passed", 1),
         "test_a_mount_is_one_event": ("passed", 1),
         "test_a_router": ("passed", 1),
         "test_a_websocket": ("passed", 1),
         "test_a_function_through_another_client": ("passed", 1),
+        "test_a_response_by_itself": ("passed", 1),
         "test_nothing_is_sent": ("passed", 0),
         "test_skipped": ("skipped", 0),
         "test_expected_to_fail": ("xfailed", 0),
@@ -136,7 +149,7 @@ def test_every_application_is_measured_and_every_outcome_kept(tmp_path: Path) ->
     }
     assert bare.processes == ()
     assert len(ours.processes) == 2
-    assert sum(process.exported for process in ours.processes) == 5
+    assert sum(process.exported for process in ours.processes) == 6
 
 
 def test_a_broken_middleware_is_found(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 
 from upstream.suites import CACHE, HERE, ROOT, Suite, UnusableError, unpack
 
-INSIDE: Final = HERE / "inside"
+INSIDE: Final = HERE.parent / "upstream_inside"
 POLICY: Final = HERE / "policy.yaml"
 PROPERTY: Final = "slo_otel"
 BARE: Final = "bare"

@@ -1,38 +1,29 @@
 """pytest plugin: every application that a test drives is measured by slo_otel, as a service of its own would be.
 
-Starlette and FastAPI applications are wrapped in place the moment they exist; whatever else a test client is given
-(a function, a router, a response) is wrapped where it is driven. The runtime is a real one: a policy, its thread,
-the memory ledger, and an exporter that keeps the newest counts. `runs.py` loads it, into the workers of xdist too.
+The runtime is a real one: a policy, its thread, the memory ledger, and an exporter that keeps the newest counts.
+`runs.py` loads it, into the workers of xdist too.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Generator
-from functools import wraps
-from typing import Final, TypeVar
+from collections.abc import Generator
+from typing import Final
 
-import httpx
-import httpx2
 import pytest
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
-from starlette.applications import Starlette
-from starlette.testclient import TestClient, _TestClientTransport
+from upstream_doors import Door, after, wrap_called, wrap_driven
 
 import slo_otel
 from slo_otel.errors import faults
-from slo_otel.instrumentation import ASGIApp, Receive, Scope, Send, active
+from slo_otel.instrumentation import active
 from slo_otel.testing import InMemoryExporter
 
-T = TypeVar("T")
 PROPERTY: Final = "slo_otel"
 """The user property of a test's reports: connections sent, those that reached our middleware, events recorded."""
-MEASURED: Final = frozenset({"http", "websocket"})
 EVERYTHING: Final = "everything"
 """The service level of policy.yaml that counts every connection."""
-TRANSPORTS: Final[tuple[type, ...]] = (httpx.ASGITransport, httpx2.ASGITransport)
-_MARK: Final = "slo_otel.upstream"
 _EXPORT_SECONDS: Final = 30.0
 
 
@@ -57,76 +48,6 @@ class Sink(InMemoryExporter):
         return int(sum(value for told, value in self.events.items() if ("slo.name", slo) in told))
 
 
-class Door:
-    """Counts what the tests' clients send, and what of it reaches the outermost of our middlewares."""
-
-    def __init__(self) -> None:
-        self.sent = self.opened = 0
-
-    def watch(self) -> None:
-        """Count from now on, in every transport that drives an application and in every `SLOMiddleware`."""
-        self._count_sent(_TestClientTransport, "handle_request")
-        for transport in TRANSPORTS:
-            self._count_sent(transport, "handle_async_request")
-        self._count_opened()
-
-    def _count_sent(self, kind: type, name: str) -> None:
-        send: Callable[..., object] = getattr(kind, name)
-
-        @wraps(send)
-        def counted(*args: object) -> object:
-            self.sent += 1
-            return send(*args)
-
-        setattr(kind, name, counted)
-
-    def _count_opened(self) -> None:
-        serve = slo_otel.SLOMiddleware.__call__
-
-        @wraps(serve)
-        async def counted(self_: slo_otel.SLOMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] in MEASURED and _MARK not in scope:
-                scope[_MARK] = True
-                self.opened += 1
-            await serve(self_, scope, receive, send)
-
-        setattr(slo_otel.SLOMiddleware, "__call__", counted)  # noqa: B010 - a method, replaced on purpose
-
-
-def measured(app: ASGIApp) -> ASGIApp:
-    """An application that nobody instruments in place, wrapped."""
-    return app if isinstance(app, Starlette | slo_otel.SLOMiddleware) else slo_otel.SLOMiddleware(app)
-
-
-def wrap_driven() -> None:
-    """What a test client or a transport of httpx drives goes through our middleware."""
-    after(TestClient, _wrap_client)
-    for transport in TRANSPORTS:
-        after(transport, _wrap_transport)
-
-
-def after(kind: type[T], change: Callable[[T], object]) -> None:
-    """Do this to every new instance of a class, as the last thing of its constructor."""
-    build: Callable[..., None] = getattr(kind, "__init__")  # noqa: B009 - the constructor of this very class
-
-    @wraps(build)
-    def built(self: T, *args: object, **kwargs: object) -> None:
-        build(self, *args, **kwargs)
-        change(self)
-
-    setattr(kind, "__init__", built)  # noqa: B010 - a method, replaced on purpose
-
-
-def _wrap_client(client: TestClient) -> None:
-    """The lifespan goes through the client's application, requests through the transport's."""
-    client.app = measured(client.app)
-    setattr(client._transport, "app", client.app)  # noqa: B010 - Starlette's own transport, whose class is private
-
-
-def _wrap_transport(transport: object) -> None:
-    setattr(transport, "app", measured(getattr(transport, "app")))  # noqa: B009, B010 - httpx or httpx2
-
-
 class Around:
     """The runtime around one process of the suite, and what it saw in each test."""
 
@@ -143,6 +64,7 @@ class Around:
             module, _, attribute = name.partition(":")
             after(getattr(importlib.import_module(module), attribute), self._handle.instrument)
         wrap_driven()
+        wrap_called()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
