@@ -74,6 +74,10 @@ def _judged(pair: Pair, python: str) -> bool:
     if different:
         print(compare.listed(f"{title}: these depend on us", different))
         print(f"to run one of them again, both ways:\n  {_again(pair.suite, python)} '{next(iter(different))}'")
+    if not different and not complaints:
+        print(
+            f"{title}: all {len(pair.bare.tests)} tests end alike; each connection is one event; no fault of ours"
+        )
     return bool(different or complaints)
 
 
