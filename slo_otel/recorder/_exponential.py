@@ -57,10 +57,14 @@ A value in `(EDGES[i-1], EDGES[i]]` is in bucket `FIRST + i - 1`.
 """
 
 
-class Buckets(Sequence[tuple[int, int]]):
-    """The non-empty buckets as (index, count), ascending: equal to the tuple of them, at a seventh of its memory.
+_NARROW: Final = 2 ** (8 * array("I").itemsize) - 1
 
-    Never changed once made; `plus` returns new ones.
+
+class Buckets(Sequence[tuple[int, int]]):
+    """The non-empty buckets as (index, count), ascending: equal to the tuple of them, at a tenth of its memory.
+
+    Never changed once made; `plus` returns new ones. Counts take four bytes each, and eight from the first on that
+    does not fit: then the array raises `OverflowError`.
     """
 
     __slots__ = ("counts", "indices")
@@ -73,10 +77,19 @@ class Buckets(Sequence[tuple[int, int]]):
     def of(pairs: Iterable[tuple[int, int]]) -> Buckets:
         """From (index, count), ascending."""
         found = tuple(pairs)
-        return Buckets(array("h", [index for index, _ in found]), array("Q", [count for _, count in found]))
+        wide = any(count > _NARROW for _, count in found)
+        return Buckets(
+            array("h", [index for index, _ in found]), array("Q" if wide else "I", [count for _, count in found])
+        )
 
     def plus(self, ordered: Sequence[float], at: int) -> Buckets:
         """These and the ascending values from position `at` on, which are all positive and normal."""
+        try:
+            return self._plus(ordered, at)
+        except OverflowError:
+            return Buckets(self.indices, array("Q", self.counts))._plus(ordered, at)
+
+    def _plus(self, ordered: Sequence[float], at: int) -> Buckets:
         indices, counts = self.indices, self.counts[:]
         stop = bisect_right(ordered, EDGES[-1], at)
         start = bisect_right(ordered, EDGES[0], at, stop)
@@ -157,5 +170,5 @@ class Buckets(Sequence[tuple[int, int]]):
         return repr(tuple(self))
 
 
-# Indices are within ±8192; counts are 64 bits wide, as in OTLP.
+# Indices are within ±8192; counts are 64 bits wide in OTLP.
 EMPTY: Final = Buckets.of(())

@@ -20,7 +20,7 @@ _HIGH: Final = EDGES[-1]
 
 
 def few(before: Histogram, values: list[float]) -> Histogram | None:
-    """The histogram with `values` in it; None when one of them is not within `EDGES`, or sums are kept by cuts."""
+    """The histogram with `values` in it; None where that takes more: `added` says what they count as."""
     bounds, counts, total, scale, exponential, zeros, sums, cuts = before
     if cuts or not isinstance(exponential, Buckets):
         return None
@@ -36,6 +36,6 @@ def few(before: Histogram, values: list[float]) -> Histogram | None:
                 indices = exponential.opened(indices, buckets, place, index)
             buckets[place] += 1
             total += value
-    except (TypeError, ValueError):  # no number; `added` says what it counts as
+    except (TypeError, ValueError, OverflowError):  # no number, or a count that needs more bytes
         return None
     return Histogram(bounds, tuple(explicit), total, scale, Buckets(indices, buckets), zeros, sums, cuts)

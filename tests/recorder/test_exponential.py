@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,18 @@ def test_earlier_buckets_do_not_change_when_values_are_added() -> None:
     before.plus([1.0, 1.5, 3.0], 0)
     assert tuple(before) == kept
     assert tuple(EMPTY) == ()
+
+
+@pytest.mark.parametrize("more", [1, 40])
+def test_a_bucket_past_four_bytes_counts_on(more: int) -> None:
+    """Four thousand million events in one bucket, and then some: none wraps round, and the others keep theirs."""
+    full = 2**32 - 1
+    before = Buckets.of([(-9, 3), (-1, full), (7, 5)])
+    assert before.counts.itemsize == 4
+    after = before.plus([1.0] * more, 0).plus([0.5, 1.0], 0)
+    assert after == ((-9, 4), (-1, full + more + 1), (7, 5))
+    assert before == ((-9, 3), (-1, full), (7, 5))
+    assert Buckets.of(tuple(after)) == after
 
 
 def test_buckets_compare_hash_and_print_as_the_tuple_they_stand_for() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo_otel.recorder import HTTP_BOUNDS, Histogram
-from slo_otel.recorder._exponential import EMPTY, SCALE, SMALLEST, edge
+from slo_otel.recorder._exponential import EMPTY, SCALE, SMALLEST, Buckets, edge
 from slo_otel.recorder._fold import added
 from tests.recorder.samples import explicit, exponential
 
@@ -132,6 +132,13 @@ def test_integers_are_durations_too() -> None:
     """A clock that returns whole seconds gives floats in the sums."""
     for found in (fold([[1, 2, 3]]), fold([[1, 2, 3]], PLAIN)):
         assert (found.sum, type(found.sum)) == (6.0, float)
+
+
+@pytest.mark.parametrize("size", [1, 40])
+def test_a_histogram_past_four_bytes_a_bucket_counts_on(size: int) -> None:
+    """Few values and many, each where the bucket is full."""
+    before = PLAIN._replace(exponential=Buckets.of([(-9, 2**32 - 1)]))
+    assert fold([[0.5] * size, [0.5, 1.0]], before).exponential == ((-9, 2**32 + size), (-1, 1))
 
 
 def test_a_sum_past_the_doubles_stays_at_the_largest_one() -> None:
