@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, assert_type
 
+from fastapi import Depends, FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
 import slo_otel
+from slo_otel.testing import InMemoryExporter, ManualClock, Watch
 
 
 class ModelError(Exception):
@@ -125,3 +131,35 @@ def start(app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]) 
     handle.flush(timeout=1)
     handle.shutdown()
     return handle.status()
+
+
+def tenant_of(scope: Mapping[str, Any]) -> dict[str, str]:
+    """What the policy's `per: tenant` asks for."""
+    return {"tenant": str(scope["path"])}
+
+
+def serve(levels: slo_otel.Handle) -> FastAPI:
+    """An application keeps its type, and a handler its signature, which FastAPI reads."""
+    app = levels.instrument(FastAPI())
+    assert_type(app, FastAPI)
+    app.add_middleware(slo_otel.SLOMiddleware, attributes=tenant_of)
+    Starlette(middleware=[Middleware(slo_otel.SLOMiddleware)])
+
+    @app.post("/orders")
+    @slo_otel.tag("critical_money_flow")
+    @slo_otel.track("order")
+    async def order(count: int, user: str = Depends(lambda: "a")) -> dict[str, int]:
+        return {user: count}
+
+    assert_type(asyncio.run(order(1)), dict[str, int])
+    return app
+
+
+def check(slo: Watch) -> None:
+    """What a service's own tests write."""
+    levels = slo.configure("slo.yaml", clock=ManualClock(), exporter=InMemoryExporter())
+    slo.assert_slo("checkout-success", good=1, group={"region": "eu"})
+    found = levels.status().find("checkout-success")
+    assert found is not None
+    assert_type(found.sli, float | None)
+    assert_type(found.tally.good, int)
