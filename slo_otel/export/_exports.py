@@ -6,26 +6,23 @@ the next one carries them all.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Final
 
-from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
+from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
 from slo_otel.errors import guard
-from slo_otel.export import _environment as environment
 from slo_otel.export._attempt import Attempt
 from slo_otel.export._data import Outgoing, Translation, requests
-from slo_otel.export._given import GivenSender
 from slo_otel.export._lane import Lane
+from slo_otel.export._news import News
 from slo_otel.export._own import ExportTimes, Stopwatch
 from slo_otel.export._sender import Failure, Sender
+from slo_otel.export._source import Source
 
 _JITTER: Final = 0.1
 """The share of the interval by which exports are spread, so that workers do not send together."""
@@ -37,34 +34,6 @@ _GRACE: Final = 0.1
 _TIMEOUT: Final = Failure("timeout", "no answer in time")
 _BUSY: Final = Failure("busy", "too many exports before this one still hang")
 _FAULT: Final = Failure("fault", "a fault of ours")
-
-_KEPT: Final = "totals are kept and sent when it answers"
-
-logger = logging.getLogger("slo_otel")
-
-
-class Source:
-    """Where senders come from: made by the environment, in the thread that uses them, or the user's exporter.
-
-    One that we made is thrown away when it hangs. A given one cannot be replaced, so it is waited for.
-    """
-
-    def __init__(self, given: MetricExporter | None = None) -> None:
-        """Imports what sends: at set-up, since the first export of a service under load would hold it up."""
-        self._given = None if given is None else GivenSender(given)
-        if given is None:
-            import_module("slo_otel.export._http")
-        self.replaceable = given is None
-        self.name = environment.endpoint() if given is None else type(given).__name__
-        self.patience = environment.patience()
-
-    def make(self) -> Sender:
-        """A sender to use; the given one every time."""
-        if self._given is not None:
-            return self._given
-        from slo_otel.export._http import HttpSender
-
-        return HttpSender(environment.http())
 
 
 class Exports:
@@ -92,10 +61,8 @@ class Exports:
         self._current: Attempt | None = None
         self._due_ns: int | None = None
         self._random = random.Random()  # noqa: S311 - jitter; of its own, so that a host's seeded generator stays as it is
-        self._answered = False
-        self._failing = False
+        self._news = News(source.name if source is not None else "")
         self._stopwatch = Stopwatch()
-        self._lines: deque[tuple[int, str]] = deque()
         self.cpu_ns = 0
         """CPU time that exports took, nanoseconds."""
 
@@ -105,7 +72,7 @@ class Exports:
 
     def failing(self) -> bool:
         """Whether the newest export failed."""
-        return self._failing
+        return self._news.failing
 
     def offer(self, outgoing: Outgoing) -> None:
         """Make this what the next export sends, unless something newer was offered: totals never go back."""
@@ -125,7 +92,7 @@ class Exports:
             with self._lock:
                 if self._is_due(mono_ns) and self._newest is not None and self._newest is not self._sent:
                     self._begin(self._newest, self._source.patience, patient=True)
-        self._speak()
+        self._news.speak()
 
     def _expire(self, attempt: Attempt) -> None:
         """Stop an attempt at its deadline; give it up a moment later."""
@@ -163,7 +130,7 @@ class Exports:
             return self._send_now(deadline)
         finally:
             self._turn.release()
-            self._speak()
+            self._news.speak()
 
     def _send_now(self, deadline: float) -> bool:
         attempt: Attempt | None = None
@@ -192,7 +159,7 @@ class Exports:
         with self._lock:
             if self._current is not None or self._newest is None:
                 return None
-            patient = self._answered and not self._failing
+            patient = self._news.answered and not self._news.failing
             return self._begin(self._newest, deadline - time.monotonic(), patient=patient)
 
     def shutdown(self, outgoing: Outgoing, timeout: float) -> bool:
@@ -231,7 +198,7 @@ class Exports:
                 if attempt is self._current and failure is None:
                     self._sent = outgoing
                 self._settle(attempt, failure)
-            self._speak()
+            self._news.speak()
 
     def _open(self, attempt: Attempt) -> Sender | None:
         with self._lock:
@@ -278,24 +245,9 @@ class Exports:
             return
         self._current = None
         self._stopwatch.note(time.monotonic() - attempt.began, None if failure is None else failure.kind)
-        self._tell(failure)
+        self._news.note(failure)
         attempt.ok = failure is None
         attempt.finished.set()
-
-    def _tell(self, failure: Failure | None) -> None:
-        """One line when exports begin to fail and one when they work again; `_speak` says it without the lock."""
-        name = self._source.name if self._source is not None else ""
-        if failure is not None and not self._failing:
-            self._lines.append((logging.WARNING, f"no export to {name} ({failure.reason}); {_KEPT}"))
-        elif failure is None and self._failing:
-            self._lines.append((logging.INFO, f"exports to {name} arrive again"))
-        self._failing = failure is not None
-        self._answered = self._answered or failure is None
-
-    def _speak(self) -> None:
-        while self._lines:
-            level, line = self._lines.popleft()
-            logger.log(level, "slo_otel: %s", line)
 
 
 def _close(sender: Sender, closed: threading.Event) -> None:

@@ -1,0 +1,35 @@
+"""Where exports go to: the endpoint of the environment, or an exporter that the user gave."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from opentelemetry.sdk.metrics.export import MetricExporter
+
+from slo_otel.export import _environment as environment
+from slo_otel.export._given import GivenSender
+from slo_otel.export._sender import Sender
+
+
+class Source:
+    """Where senders come from: made by the environment, in the thread that uses them, or the user's exporter.
+
+    One that we made is thrown away when it hangs. A given one cannot be replaced, so it is waited for.
+    """
+
+    def __init__(self, given: MetricExporter | None = None) -> None:
+        """Imports what sends: at set-up, since the first export of a service under load would hold it up."""
+        self._given = None if given is None else GivenSender(given)
+        if given is None:
+            import_module("slo_otel.export._http")
+        self.replaceable = given is None
+        self.name = environment.endpoint() if given is None else type(given).__name__
+        self.patience = environment.patience()
+
+    def make(self) -> Sender:
+        """A sender to use; the given one every time."""
+        if self._given is not None:
+            return self._given
+        from slo_otel.export._http import HttpSender
+
+        return HttpSender(environment.http())
