@@ -293,6 +293,26 @@ def test_the_sink_shows_what_would_be_exported(policy: Path) -> None:
     handle.shutdown()
 
 
+def test_a_value_is_that_of_one_series(policy: Path) -> None:
+    """Two series are too many to say one number; an attribute with an underscore is named like one with a dot."""
+    policy.write_text(POLICY.replace("per: region", "per: tenant_id"))
+    sink, clock = InMemoryExporter(), ManualClock()
+    handle = slo_otel.configure(policy, clock=clock, exporter=sink)
+    for tenant in ("a", "b", "b"):
+        with slo_otel.track("checkout", attrs={"tenant_id": tenant}):
+            clock.advance(0.1)
+    assert handle.flush()
+    assert sink.force_flush()
+    good = {"slo_name": "by-region", "slo_verdict": "good"}
+    assert (sink.value(names.EVENTS, tenant_id="a", **good), sink.value(names.EVENTS, tenant_id="b", **good)) == (
+        1,
+        2,
+    )
+    with pytest.raises(LookupError, match=f"^2 series of {names.EVENTS} have .*; name more attributes$"):
+        sink.value(names.EVENTS, **good)
+    handle.shutdown()
+
+
 def test_an_injected_clock_never_opens_a_connection(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's test suite sends nothing to the Collector its environment names."""
     with Receiver() as receiver:
