@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.recorder.storm import WEATHERS, Storm, StuckError, Target, Weather
-from tests.recorder.targets import TARGETS, Torn, TwoSteps, Ungated, Waiting
+from tests.recorder.targets import TARGETS, Streamed, Timed, Torn, TwoSteps, Ungated, Waiting, check_grown
 from tests.stress import LONG, scaled
 
 EVENTS = scaled(1_500, 40_000)
@@ -51,3 +51,26 @@ def test_a_recorder_that_is_wrong_does_not_weather_the_storm(
         return False
 
     assert any(caught(seed) for seed in range(20))
+
+
+@pytest.mark.parametrize("target", [Timed, Streamed])
+def test_a_snapshot_that_goes_back_is_told_by_any_of_its_numbers(target: Callable[[], Timed]) -> None:
+    """The check of a storm's readers fails on a bucket, a zero or a sum alone."""
+    one = target()
+    for value in (0.0, 0.25, 8.0):
+        one.record(value)
+    before = one.cell.snapshot()
+    one.record(4.0)
+    after = one.cell.snapshot()
+    check_grown(before, after)
+    assert after.duration is not None
+    counts, zeros = after.duration.counts, after.duration.zeros
+    for wrong in (
+        before,
+        after._replace(duration=after.duration._replace(counts=(0, *counts[1:]))),
+        after._replace(duration=after.duration._replace(zeros=zeros - 1)),
+        after._replace(duration=after.duration._replace(sum=0.0)),
+        after._replace(duration=after.duration._replace(exponential=())),
+    ):
+        with pytest.raises(AssertionError):
+            check_grown(before if wrong is not before else after, wrong)

@@ -102,6 +102,9 @@ def test_order_does_not_matter(values: list[float]) -> None:
 class Vague:
     """Neither above nor below anything, as an array of several numbers."""
 
+    def __repr__(self) -> str:
+        return "vague"
+
     def __lt__(self, other: object) -> bool:
         raise ValueError
 
@@ -112,7 +115,7 @@ class Vague:
 BROKEN: list[object] = [math.nan, math.inf, -math.inf, -1.0, -5e-324, 10**400, None, "0.1s", "nan", Vague()]
 
 
-@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: repr(broken)[:9].replace("<tests.re", "vague"))
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: repr(broken)[:9])
 @pytest.mark.parametrize("others", [0, 3, 40])
 @pytest.mark.parametrize("zero", [PLAIN, CUT], ids=["plain", "cut"])
 def test_what_is_no_duration_is_counted_and_breaks_nothing(broken: object, others: int, zero: Histogram) -> None:
