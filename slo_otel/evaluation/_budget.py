@@ -90,8 +90,8 @@ def excluded_share(tally: Tally) -> float | None:
 
 def coverage(span: Span, since_ns: int) -> float:
     """`v = clamp((as_of - first_observed) / P, 0, 1)`; for calendar windows not before the period's start."""
-    observed = span.end_ns - max(since_ns, span.start_ns)
-    return min(1.0, max(0, observed) / span.length_ns)
+    observed = span.end_ns - max(since_ns, span.start_ns)  # at most P, since no window is longer than its P
+    return max(0, observed) / span.length_ns
 
 
 def burn_rate(bad: int, valid: int, ratio: float) -> float | None:
