@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -17,18 +16,17 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
-from slo_otel.errors import ConfigurationError
 from slo_otel.export import Outgoing, Own, Translation, requests
 from slo_otel.export import _environment as environment
 from slo_otel.export._http import HttpSender
 from slo_otel.export._sender import Failure
+from tests.export.loops import SLACK, until
 from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot
 from tests.stress import faulty
 from tests.stress.faulty import Behaviour, Faulty, says
 
 PROTOBUF = "Content-Type: application/x-protobuf"
 ACCEPTS = says("200 OK", PROTOBUF)
-SLACK = 0.2
 
 
 def _data() -> MetricsData:
@@ -99,7 +97,7 @@ def test_a_wait_ends_when_it_is_stopped(monkeypatch: pytest.MonkeyPatch, behave:
         found: list[Failure | None] = []
         thread = threading.Thread(target=lambda: found.append(_send(sender, 30.0)))
         thread.start()
-        assert _until(lambda: len(collector.bodies) == 1)
+        assert until(lambda: len(collector.bodies) == 1)
         began = time.monotonic()
         sender.stop()
         thread.join(5)
@@ -198,58 +196,7 @@ def test_a_pause_before_a_retry_ends_when_it_is_stopped(monkeypatch: pytest.Monk
         sender = _sender(collector, monkeypatch)
         thread = threading.Thread(target=lambda: _send(sender, 30.0, patient=True))
         thread.start()
-        assert _until(lambda: len(collector.bodies) == 1)
+        assert until(lambda: len(collector.bodies) == 1)
         sender.stop()
         thread.join(1.0)
         assert not thread.is_alive()
-
-
-@pytest.mark.parametrize(
-    ("variables", "said"),
-    [
-        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, "gzip, deflate or none"),
-        ({"OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER": "cloud"}, "exporter=OTLPMetricExporter"),
-    ],
-)
-def test_what_the_environment_asks_and_we_do_not_have_is_refused(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
-) -> None:
-    """At set-up, with what to do instead."""
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigurationError, match=said):
-        environment.wanted()
-
-
-def test_what_the_environment_says_about_http_is_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every variable of the specification, the one for metrics first."""
-    for name, value in {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://all:4318/base/",
-        "OTEL_EXPORTER_OTLP_HEADERS": "x-token=a%20b",
-        "OTEL_EXPORTER_OTLP_TIMEOUT": "7",
-        "OTEL_EXPORTER_OTLP_COMPRESSION": "GZIP",
-        "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
-        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/me.pem",
-        "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/me.key",
-    }.items():
-        monkeypatch.setenv(name, value)
-    found = environment.http()
-    assert (found.endpoint, found.timeout, found.compression) == ("http://all:4318/base/v1/metrics", 7.0, "gzip")
-    assert (found.verify, found.cert) == ("/ca.pem", ("/me.pem", "/me.key"))
-    assert found.headers.items() >= {"x-token": "a b", "content-encoding": "gzip"}.items()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics/v2")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none")
-    monkeypatch.delenv("OTEL_EXPORTER_OTLP_CLIENT_KEY")
-    found = environment.http()
-    assert (found.endpoint, found.compression, found.cert) == ("http://metrics/v2", "none", "/me.pem")
-    assert "content-encoding" not in found.headers
-
-
-def _until(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """Poll a real event with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        threading.Event().wait(0.005)
-    return True

@@ -1,0 +1,98 @@
+"""The OTEL_* environment says whether, where and how to send; what cannot work is refused at set-up."""
+
+from __future__ import annotations
+
+import pytest
+
+from slo_otel.errors import ConfigurationError
+from slo_otel.export import _environment as environment
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("variables", "sends"),
+    [
+        ({}, True),
+        ({"OTEL_SDK_DISABLED": "true"}, False),
+        ({"OTEL_METRICS_EXPORTER": "none"}, False),
+        ({"OTEL_METRICS_EXPORTER": "prometheus,otlp"}, True),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, True),
+    ],
+)
+def test_the_environment_decides_whether_to_send(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sends: bool
+) -> None:
+    """The specification's switches work as the SDK's do; the default is to send."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert environment.wanted() is sends
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fix"),
+    [
+        ("OTEL_METRICS_EXPORTER", "prometheus", "otlp,prometheus or none"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "15s", "milliseconds"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0", "milliseconds"),
+    ],
+)
+def test_an_environment_that_cannot_work_is_refused_with_a_fix(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, fix: str
+) -> None:
+    """A mistake is raised when configuring, not logged every minute."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=fix):
+        environment.wanted() and environment.interval_ns()
+
+
+def test_interval_and_patience_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Milliseconds for the interval, the exporter's own timeout (at most 30 s) for one export."""
+    assert (environment.interval_ns(), environment.patience()) == (60 * SECOND, 5.0)
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "250")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "10000")
+    assert (environment.interval_ns(), environment.patience()) == (SECOND // 4, 30.0)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "soon")
+    assert environment.patience() == 5.0
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, "gzip, deflate or none"),
+        ({"OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER": "cloud"}, "exporter=OTLPMetricExporter"),
+    ],
+)
+def test_what_the_environment_asks_and_we_do_not_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    """At set-up, with what to do instead."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=said):
+        environment.wanted()
+
+
+def test_what_the_environment_says_about_http_is_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every variable of the specification, the one for metrics first."""
+    for name, value in {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://all:4318/base/",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-token=a%20b",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "7",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "GZIP",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/me.pem",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/me.key",
+    }.items():
+        monkeypatch.setenv(name, value)
+    found = environment.http()
+    assert (found.endpoint, found.timeout, found.compression) == ("http://all:4318/base/v1/metrics", 7.0, "gzip")
+    assert (found.verify, found.cert) == ("/ca.pem", ("/me.pem", "/me.key"))
+    assert found.headers.items() >= {"x-token": "a b", "content-encoding": "gzip"}.items()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics/v2")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none")
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_CLIENT_KEY")
+    found = environment.http()
+    assert (found.endpoint, found.compression, found.cert) == ("http://metrics/v2", "none", "/me.pem")
+    assert "content-encoding" not in found.headers
