@@ -43,7 +43,7 @@ class ErrorBudget:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many events a verdict needs. A zero budget needs one: its first bad event exhausts it."""
+    """How many events, and bad ones, a verdict needs. A zero budget needs one: its first bad event exhausts it."""
 
     min_events: int
     min_failures: int

@@ -51,7 +51,7 @@ def _promise(slo: SLO) -> Promise:
         target=None if slo.target is None else format_percent(slo.target),
         objective=None if slo.objective is None else objective_text(slo.objective),
         error_budget=None if slo.budget_ratio is None else ErrorBudget(slo.budget_ratio, float(slo.budget_ratio)),
-        sample=Sample(1 if slo.target == 1 else slo.min_events, slo.min_failures),
+        sample=Sample(1, 1) if slo.target == 1 else Sample(slo.min_events, slo.min_failures),
         tallying=rule.tallying if isinstance(rule, CountedRule) else Tallying.GOOD_BAD,
         counts_only=slo.indicator.form is Form.EVENT,
         missing=_missing(slo),

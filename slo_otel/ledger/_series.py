@@ -113,7 +113,7 @@ class Series:
             if first == was_first and last == was_last:
                 yield found
                 continue
-            if rest or first >= last:
+            if rest:
                 events = self._difference(first, last)
             else:
                 events = _new(Tally, (good[last] - good[first], bad[last] - bad[first], 0, 0))

@@ -61,14 +61,15 @@ def test_remaining_is_not_clamped() -> None:
 
 
 def test_a_zero_budget_is_gone_with_the_first_bad_event() -> None:
-    """100 %: nothing is consumed, or infinitely much; below `min_events` too; nothing divides by zero."""
-    clean = after(ratio_slo("100%", DAY, min_events=20), good=3)
-    broken = after(ratio_slo("100%", DAY, min_events=20), good=3, bad=1)
+    """100 %: nothing is consumed, or infinitely much; also below `min_events` and `min_failures`."""
+    slo = ratio_slo("100%", DAY, min_events=20, min_failures=2)
+    clean = after(slo, good=3)
+    broken = after(slo, good=3, bad=1)
     assert clean.budget is not None
     assert broken.budget is not None
     assert (clean.budget.consumed, clean.budget.remaining, clean.state) == (0.0, 1.0, State.OK)
     assert (broken.budget.consumed, broken.budget.remaining) == (math.inf, -math.inf)
-    assert (broken.budget.limit, broken.state) == (0.0, State.BREACH)
+    assert (broken.budget.limit, broken.state, broken.burns[-1].state) == (0.0, State.BREACH, State.OK)
 
 
 def test_a_young_zero_budget_is_said_in_words() -> None:

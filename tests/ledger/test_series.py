@@ -82,6 +82,16 @@ def test_a_series_that_lost_its_future_goes_on() -> None:
     assert series.since_ns == T0 - HOUR_NS
 
 
+def test_a_series_of_which_only_what_was_pruned_is_left_is_as_old_as_it_was() -> None:
+    """A step back behind all that is kept, not behind the first observation: no events, and no made-up last one."""
+    series = Series(HOUR_NS)
+    busy(series, T0, T0 + 3 * DAY_NS, HOUR_NS)
+    series.prune(T0 + 2 * DAY_NS)
+    series.drop_after(T0 + DAY_NS)
+    assert series.since_ns == T0
+    assert window(series, T0, T0 + DAY_NS, HOUR_NS) == (Tally(), T0)
+
+
 def test_counts_beyond_four_bytes_stay_exact() -> None:
     """A column that outgrows 32 bits becomes a wider one; so do the numbers of slices of a very short step."""
     series = Series(100_000_000)
