@@ -38,18 +38,18 @@ def test_a_new_cell_starts_small_and_grows_when_it_refills_between_snapshots() -
     assert registry.snapshot(0, 0).cells[0].count == 15_003
 
 
-def test_ten_thousand_busy_cells_hold_no_more_than_the_budget() -> None:
+def test_thousands_of_busy_cells_hold_no_more_than_the_budget() -> None:
     """With every cell refilling, before and after snapshots have let them grow, and all of it is counted."""
-    budget = 2**16
-    registry = recorder(max_series=10_000, max_pending=budget)
-    cells = [registry.cell(request(200, f"/{at}")) for at in range(10_000)]
+    budget = 2**14
+    registry = recorder(max_series=2_500, max_pending=budget)
+    cells = [registry.cell(request(200, f"/{at}")) for at in range(2_500)]
     most = 0
     for _ in range(3):
         most = max(most, feed(cells, 7))
         registry.snapshot(0, 0)
     assert sum(cell.limit for cell in cells) <= budget
     assert most <= budget
-    assert sum(cell.count for cell in registry.snapshot(0, 0).cells) == 10_000 * 21
+    assert sum(cell.count for cell in registry.snapshot(0, 0).cells) == 2_500 * 21
 
 
 @pytest.mark.parametrize("idle_first", [False, True])
