@@ -40,6 +40,7 @@ def test_a_restarted_registry_is_a_new_one_of_a_new_writer_whose_cells_are_held(
     fresh, others = made(clock, "child")
     registry.restart("child")
     assert registry.snapshot(1, 1) == fresh.snapshot(1, 1)
+    assert [cell.limit for cell in cells] == [cell.limit for cell in others]
     used(registry, cells, 20)
     used(fresh, others, 20)
     assert registry.snapshot(2, 2) == fresh.snapshot(2, 2)
