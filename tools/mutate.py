@@ -3,10 +3,10 @@
     python tools/mutate.py [FILE_OR_DIRECTORY ...]
 
 mutmut changes one thing at a time in a copy under .cache/mutate and runs the tests that reach the changed function;
-its configuration is in pyproject.toml. A mutant that no test noticed is tried again in a process of its own, with
-more examples, where it is there from the first import on. Who survives that too is printed, unless
-tests/judged_mutants.toml says why it does not matter. Mutants are told apart by their function and the lines they
-change, so moved lines stay judged.
+its configuration is in pyproject.toml. A mutant that no test noticed, or whose tests took too long (they do on a busy
+machine), is tried again in a process of its own, with more examples, where it is there from the first import on. Who
+survives that too is printed, unless tests/judged_mutants.toml says why it does not matter. Mutants are told apart by
+their function and the lines they change, so moved lines stay judged.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COPIED = ("slo_otel", "tests", "examples", "pyproject.toml")
 _NAME = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<owner>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
 _RESULT = re.compile(r"\s+(\S+__mutmut_\d+): (.+)")
 _EVERY = 10.0
-_LONGEST = 60
+_LONGEST = 20
 """Seconds of CPU that a process of its own may take; a mutant that takes more does not end."""
 
 
@@ -146,7 +146,7 @@ def judged() -> dict[Change, str]:
 def survivors(found: dict[str, str], known: dict[Change, str]) -> Iterator[tuple[str, Change, bool]]:
     """Who was not noticed: its name, what it is, and whether it is judged."""
     for name, verdict in found.items():
-        if verdict in {"survived", "no tests"}:
+        if verdict in {"survived", "no tests", "timeout"}:
             what = change(name)
             if what in known:
                 yield name, what, True
@@ -157,10 +157,9 @@ def survivors(found: dict[str, str], known: dict[Change, str]) -> Iterator[tuple
 
 def table(found: dict[str, str], left: list[tuple[str, Change, bool]]) -> str:
     """Module × mutants, killed, timed out, judged, survived."""
-    every, late = (
-        Counter(map(module, found)),
-        Counter(module(n) for n, verdict in found.items() if verdict == "timeout"),
-    )
+    alive = {name for name, _, _ in left}
+    every = Counter(map(module, found))
+    late = Counter(module(name) for name in found if found[name] == "timeout" and name not in alive)
     old = Counter(module(name) for name, _, known in left if known)
     new = Counter(module(name) for name, _, known in left if not known)
     rows = [
