@@ -35,8 +35,10 @@ How an adapter uses it (no allocation but the list):
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
+from threading import RLock
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -61,6 +63,20 @@ enter = _current.set
 """Make a frame the innermost one of this context."""
 here = _current.get
 """The frame this context holds; empty when nothing is open."""
+
+
+_making = RLock()
+"""Held for a test and a store: threads that ask for one request's event at once agree on it, without a GIL too.
+Re-entrant for signal handlers; taken by whoever asks for an event, never by the record path."""
+
+
+def _renew() -> None:
+    global _making  # noqa: PLW0603 - the thread that held it does not exist in the child of a fork
+    _making = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 class Opener(Protocol):
@@ -91,10 +107,10 @@ def opened(frame: Frame, holder: Opener) -> Event:
     event = holder.open(frame)
     if event is not holder:
         try:
-            # Between the test and the store CPython switches no thread; two threads agree on one event.
-            if frame[HOLDER] is not holder:
-                return opened(frame, cast("Opener", frame[HOLDER]))
-            frame[HOLDER] = event
+            with _making:
+                if frame[HOLDER] is not holder:
+                    return opened(frame, cast("Opener", frame[HOLDER]))
+                frame[HOLDER] = event
         except (IndexError, AttributeError):
             event.closed = True
     return event
