@@ -49,7 +49,11 @@ def closest(word: str, legal: Iterable[str], alike: float = 0.6) -> str | None:
 def nearest(word: str, legal: Collection[str]) -> str:
     """`did you mean X?` for the closest legal word, else the list of them."""
     meant = closest(word, legal)
-    return f"write one of {', '.join(legal)}" if meant is None else f"did you mean {meant!r}?"
+    if meant is None:
+        return f"write one of {', '.join(legal)}"
+    foreign = next((letter for letter in word if not letter.isascii()), None)
+    looks = "" if foreign is None else f" {foreign!r} (U+{ord(foreign):04X}) is a letter of another script"
+    return f"did you mean {meant!r}?{looks}"
 
 
 class Scanner:

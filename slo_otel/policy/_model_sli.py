@@ -291,6 +291,8 @@ _CLASSES: Final[dict[str, type[Section]]] = {
     "promql": PromqlSli,
 }
 _COUNTED: Final = ("total", "good", "bad")
+_OTHER_KEYS: Final = frozenset().union(*(kind.keys() for kind in _CLASSES.values())) - set(CountedSli.keys())
+"""Keys that some form has and the counted one has not."""
 FORM_KEYS: Final = (*_CLASSES, *_COUNTED)
 """The keys that name a form, in the order in which they are looked for."""
 
@@ -309,13 +311,20 @@ def _names_a_form(given: object) -> object:
             "not-a-mapping", f"expected a mapping, found {kind_of(given)}", "write for example {success: http}"
         )
     if not any(key in _CLASSES for key in given):
-        counted = frozenset(CountedSli.keys())
-        slip = misspelt_key({key: one for key, one in given.items() if key not in counted}, FORM_KEYS)
-        if slip is not None:
-            raise slip
-    if not any(key in FORM_KEYS for key in given):
-        raise refuse("no-form", "an SLI without a form", f"write one of {', '.join(FORM_KEYS)}")
+        _names_two_counts(given)
     return given
+
+
+def _names_two_counts(given: Mapping[object, object]) -> None:
+    """`good` and `bad` are keys of other forms, too: one of them beside `every` is a probe that lost its name."""
+    counted = frozenset(CountedSli.keys())
+    others = {key: one for key, one in given.items() if key not in counted}
+    slip = misspelt_key(others, FORM_KEYS)
+    if slip is not None:
+        raise slip
+    counts = sum(key in given for key in _COUNTED)
+    if not counts or (counts == 1 and not _OTHER_KEYS.isdisjoint(others)):
+        raise refuse("no-form", "an SLI without a form", f"write one of {', '.join(FORM_KEYS)}")
 
 
 Sli: TypeAlias = (

@@ -1,8 +1,7 @@
-"""The five policies are read without a mistake, fast, and agree with the JSON Schema."""
+"""The five policies are read without a mistake, and agree with the JSON Schema."""
 
 from __future__ import annotations
 
-import time
 from datetime import date
 from pathlib import Path
 
@@ -24,15 +23,6 @@ def test_a_policy_has_no_error(path: Path) -> None:
 def test_there_are_five() -> None:
     """The parametrised tests have something to run on."""
     assert len(POLICIES) == 5
-
-
-def test_the_longest_policy_is_read_in_well_under_a_second() -> None:
-    """442 lines are loaded in less than half a second."""
-    longest = next(path for path in POLICIES if path.stem == "avalo")
-    load(longest)
-    start = time.perf_counter()
-    load(longest)
-    assert time.perf_counter() - start < 0.5
 
 
 def _as_an_editor_reads(value: object) -> object:

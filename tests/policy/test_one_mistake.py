@@ -37,6 +37,19 @@ def test_a_misspelt_key_is_not_also_a_missing_one(text: str, place: tuple[int, i
     assert fix in str(found.fix)
 
 
+def test_a_probe_that_lost_its_name_is_no_pair_of_counts() -> None:
+    """`good: 200` beside `every` does not make a counted SLI of what was a probe."""
+    found = only(slo("sli: {every: 60s, good: 200}"))
+    assert (found.code, (found.line, found.column)) == ("no-form", (5, 10))
+    assert only(slo("sli: {good: a, bad: b, every: 60s}")).code == "unknown-key"
+
+
+def test_a_letter_of_another_script_is_pointed_out() -> None:
+    """Two words that look the same are no help without the letter that differs."""
+    found = only(slo(f"{HTTP}\nоwner: x"))
+    assert found.fix == "did you mean 'owner'? 'о' (U+043E) is a letter of another script"
+
+
 def test_a_key_that_is_missing_beside_another_unknown_one_is_reported() -> None:
     """Only a key that looks like the missing one takes its place."""
     with pytest.raises(AssertionError):
