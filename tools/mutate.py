@@ -2,11 +2,11 @@
 
     python tools/mutate.py [FILE_OR_DIRECTORY ...]
 
-mutmut changes one thing at a time in a copy under .cache/mutate and runs the tests that reach the changed function;
-its configuration is in pyproject.toml. A mutant that no test noticed, or whose tests took too long (they do on a busy
-machine), is tried again in a process of its own, with more examples, where it is there from the first import on. Who
-survives that too is printed, unless tests/judged_mutants.toml says why it does not matter. Mutants are told apart by
-their function and the lines they change, so moved lines stay judged.
+mutmut changes one thing at a time in a copy under .cache/mutate and runs the tests that reach the changed
+function; its configuration is in pyproject.toml. A mutant that no test noticed, or whose tests took too long
+(as they may on a busy machine), is tried again in a process of its own, with more examples, where it is there
+from the first import. Who survives that too is printed, unless tests/judged_mutants.toml says why it does not
+matter. Mutants are told apart by their function and the lines they change, so moved lines stay judged.
 """
 
 from __future__ import annotations
