@@ -101,7 +101,7 @@ class Series:
         """
         ends, since, (good, bad, *rest) = self._ends, self.since_ns or 0, self._columns
         newest = len(ends) - 1
-        top, top_ns = ends[newest], self._end_ns(newest) if newest else since
+        top, top_ns = ends[newest], self._end_ns(newest)
         first = last = _BEFORE_ALL
         found = Counted(_ZERO, since, since)
         for start, end in ranges:
