@@ -7,7 +7,7 @@ the last bucket whatever they took, so that `count - le` at a threshold equals w
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
@@ -92,8 +92,8 @@ class _Pair:
         self.valid.slow(cell.count - (sum(first.counts) if first is not None else 0), 0.0)
 
 
-_Row: TypeAlias = tuple[Attributes, int, Bins]
-"""A point before it is made: attributes, start, buckets."""
+_Row: TypeAlias = tuple[Attributes, str, int, Bins]
+"""A point before it is made: the attributes of its series, verdict, start, buckets."""
 
 
 class DurationHistograms:
@@ -105,6 +105,7 @@ class DurationHistograms:
         self._starts = starts
         indicators = tuple(found for found in plan.indicators if found.form is Form.LATENCY)
         self._bounds = {indicator.name: bounds(indicator) for indicator in indicators}
+        self._empty = {name: Bins(found) for name, found in self._bounds.items()}
         standing: Iterator[Series] = ((each.name, ()) for each in indicators if not each.dims)
         self._totals = Totals(standing, self._sharing, self._added_up)
 
@@ -113,8 +114,8 @@ class DurationHistograms:
         time_ns = snapshot.taken_wall_ns
 
         def made(row: _Row) -> HistogramDataPoint:
-            told, start_ns, bins = row
-            return point(told, started(start_ns, time_ns), time_ns, bins)
+            told, verdict, start_ns, bins = row
+            return point({**told, names.SLO_VERDICT: verdict}, started(start_ns, time_ns), time_ns, bins)
 
         points = Points(self._totals.rows(snapshot), made)
         data = HistogramData(points, AggregationTemporality.CUMULATIVE)
@@ -128,16 +129,15 @@ class DurationHistograms:
                 found.setdefault(judgement.indicator, ((judgement.indicator, judgement.group), judgement.ruling))
         return iter(found.values())
 
-    def _added_up(self, series: Series, members: Collection[Member], time_ns: int) -> tuple[_Row, ...]:
+    def _added_up(self, series: Series, members: Sequence[Member], time_ns: int) -> tuple[_Row, ...]:
         indicator, group = series
         start_ns = self._starts.of((names.DURATION, series), born(self._born_ns, series, members), time_ns)
         pair = _Pair(Bins(self._bounds[indicator]), Bins(self._bounds[indicator]))
         for cell, ruling in members:
             pair.add(cell, ruling)
-        return tuple(
-            (attributes(indicator, group, {names.SLO_VERDICT: verdict}), start_ns, bins)
-            for verdict, bins in (("valid", pair.valid), ("excluded", pair.excluded))
-        )
+        told = attributes(indicator, group)
+        excluded = pair.excluded if any(pair.excluded.counts) else self._empty[indicator]
+        return (told, "valid", start_ns, pair.valid), (told, "excluded", start_ns, excluded)
 
 
 def bounds(indicator: Indicator) -> tuple[float, ...]:

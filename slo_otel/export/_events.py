@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Metric, NumberDataPoint, Sum
@@ -20,8 +20,8 @@ _GIVEN: Final = {
     Tallying.BAD_TOTAL: ("bad", "excluded", "total"),
 }
 
-_Row: TypeAlias = tuple[Attributes, int, int]
-"""A point before it is made: attributes, start, value."""
+_Row: TypeAlias = tuple[Attributes, str, int, int]
+"""A point before it is made: the attributes of its series, verdict, start, value."""
 
 
 def verdicts(slo: SLO) -> tuple[str, ...]:
@@ -63,8 +63,8 @@ class EventSums:
         time_ns = snapshot.taken_wall_ns
 
         def point(row: _Row) -> NumberDataPoint:
-            told, start_ns, value = row
-            return NumberDataPoint(told, started(start_ns, time_ns), time_ns, value)
+            told, verdict, start_ns, value = row
+            return NumberDataPoint({**told, names.SLO_VERDICT: verdict}, started(start_ns, time_ns), time_ns, value)
 
         points = Points(self._totals.rows(snapshot), point)
         data = Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True)
@@ -75,11 +75,9 @@ class EventSums:
             for name in self._readers.get((judgement.indicator, judgement.measure), ()):
                 yield (name, judgement.group), judgement.ruling
 
-    def _added_up(self, series: Series, members: Collection[Member], time_ns: int) -> tuple[_Row, ...]:
+    def _added_up(self, series: Series, members: Sequence[Member], time_ns: int) -> tuple[_Row, ...]:
         name, group = series
         start_ns = self._starts.of((names.EVENTS, series), born(self._born_ns, series, members), time_ns)
         found = sum((tally(cell, ruling) for cell, ruling in members), Tally())
-        return tuple(
-            (attributes(name, group, {names.SLO_VERDICT: verdict}), start_ns, getattr(found, verdict))
-            for verdict in self._verdicts[name]
-        )
+        told = attributes(name, group)
+        return tuple((told, verdict, start_ns, getattr(found, verdict)) for verdict in self._verdicts[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Generic, TypeAlias, TypeVar
 
@@ -20,7 +20,7 @@ Member: TypeAlias = tuple[CellSnapshot, Ruling]
 """A cell, and what it means to a series."""
 Sharing: TypeAlias = Callable[[tuple[Judgement, ...]], Iterable[tuple[Series, Ruling]]]
 Row = TypeVar("Row")
-AddedUp: TypeAlias = Callable[[Series, Collection[Member], int], tuple[Row, ...]]
+AddedUp: TypeAlias = Callable[[Series, Sequence[Member], int], tuple[Row, ...]]
 """From a series, its members and the time of the snapshot to its rows."""
 
 
@@ -36,27 +36,27 @@ class Totals(Generic[Row]):
         self._sharing = sharing
         self._added_up = added_up
         self._cells: dict[CellKey, CellSnapshot] = {}
-        self._members: dict[Series, dict[tuple[CellKey, int], Member]] = {series: {} for series in standing}
+        self._members: dict[Series, list[tuple[CellKey, Ruling]]] = {series: [] for series in standing}
         self._rows: dict[Series, tuple[Row, ...]] = {}
 
     def rows(self, snapshot: Snapshot) -> tuple[Row, ...]:
         """The rows of every series, the standing ones first."""
         for series in paced(self._changed(snapshot.cells)):
-            self._rows[series] = self._added_up(series, self._members[series].values(), snapshot.taken_wall_ns)
+            members = [(self._cells[key], ruling) for key, ruling in self._members[series]]
+            self._rows[series] = self._added_up(series, members, snapshot.taken_wall_ns)
         return tuple(chain.from_iterable(self._rows.values()))
 
     def _changed(self, cells: Iterable[CellSnapshot]) -> Iterable[Series]:
-        changed: dict[Series, None] = {series: None for series in self._members if series not in self._rows}
+        changed = {series: None for series in self._members if series not in self._rows}
         for cell in paced(cells):
-            if self._cells.get(cell.key) is not cell:
+            known = self._cells.get(cell.key)
+            if known is not cell:
                 self._cells[cell.key] = cell
-                changed.update(dict.fromkeys(self._shared(cell)))
+                for series, ruling in self._sharing(cell.judgements):
+                    changed[series] = None
+                    if known is None:
+                        self._members.setdefault(series, []).append((cell.key, ruling))
         return changed
-
-    def _shared(self, cell: CellSnapshot) -> Iterator[Series]:
-        for at, (series, ruling) in enumerate(self._sharing(cell.judgements)):
-            self._members.setdefault(series, {})[cell.key, at] = (cell, ruling)
-            yield series
 
 
 class Starts:
