@@ -11,6 +11,7 @@ import random
 import resource
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +57,10 @@ def _peak_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def _spent() -> str:
+    return f"{time.process_time():.0f} s of CPU time in all, {_peak_mb():.0f} MB at most"
+
+
 def main() -> int:
     """Run what the arguments say; 1 when the loader did something it must not."""
     parser = argparse.ArgumentParser()
@@ -76,8 +81,8 @@ def main() -> int:
             return 0
         faults = _run(original, chosen, given.seed, given.count, file)
     if _peak_mb() >= MAX_MB:
-        faults.append(f"{_peak_mb():.0f} MB of memory")
-    print(f"{len(chosen) * given.count} mutants of {given.policy}, seed {given.seed}, at most {_peak_mb():.0f} MB")
+        faults.append(f"more than {MAX_MB} MB of memory")
+    print(f"{len(chosen) * given.count} mutants of {given.policy}, seed {given.seed}: {_spent()}")
     print("\n".join(faults[:_SHOWN]))
     print(f"{len(faults)} faults" if faults else "", end="")
     return int(bool(faults))
