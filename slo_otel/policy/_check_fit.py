@@ -27,7 +27,8 @@ from slo_otel.plan import (
     ValueState,
     target_of,
 )
-from slo_otel.policy._expand import Expanded, ExpandedAlert, Level, Path
+from slo_otel.policy._document import Path
+from slo_otel.policy._expand import Expanded, ExpandedAlert, Level, layers
 from slo_otel.policy._fit import kind_of, length_of, objective_fits, objective_for, words_for
 from slo_otel.policy._scene import Scene
 from slo_otel.units import (
@@ -90,7 +91,7 @@ def _multiple(scene: Scene, path: Path, what: str, length: int, grid: int) -> No
 def _check_only(scene: Scene, one: Expanded) -> None:
     if one.evaluate != "check":
         return
-    for path, keys in scene.layers():
+    for path, keys in layers(scene.policy):
         own = path in (one.path, one.path[:2])
         if own and keys.alerts:
             scene.say(

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from slo_otel.policy._expand import Expanded, Path
+from slo_otel.policy._document import Path
+from slo_otel.policy._expand import Expanded, layers
 from slo_otel.policy._fit import length_of
 from slo_otel.policy._grammar import WordPanel, nearest
 from slo_otel.policy._model import Policy
@@ -85,7 +86,7 @@ def _may_be_left_out(scene: Scene, name: str) -> bool:
 
 def _references(scene: Scene) -> Iterator[Reference]:
     policy = scene.policy
-    for path, keys in scene.layers():
+    for path, keys in layers(scene.policy):
         yield from _of_keys(path, keys)
     for at, slo in enumerate(policy.slos):
         if slo.tier is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from slo_otel.policy._expand import Path
+from slo_otel.policy._document import Path
 from slo_otel.policy._model_sli import From, ProbeSli
 from slo_otel.policy._scene import Scene
 

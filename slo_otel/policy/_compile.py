@@ -39,7 +39,7 @@ def compile(policy: Policy) -> Plan:  # noqa: A001 - the word of the design: pol
         attribute_names=MappingProxyType(dict(policy.attributes)),
         attributes=attributes_of(indicators, synthetic),
         reasons=reasons_of(indicators, synthetic),
-        unsupported=unsupported_by(policy),
+        unsupported=unsupported_by(policy, entries),
     )
 
 

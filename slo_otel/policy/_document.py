@@ -10,7 +10,7 @@ from slo_otel.policy._grammar import closest
 from slo_otel.policy._yaml import Map, Node, Scalar, Sequence, Source
 
 Path: TypeAlias = tuple[str | int, ...]
-"""Keys and indexes of the file as written."""
+"""Keys and indexes from the top of the file: `("slos", 3, "alerts", "P1", 0)`."""
 Data: TypeAlias = "str | list[Data] | dict[str, Data] | None"
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeVar
 
 from slo_otel.plan import Budgeting, Form, LatencyObjective, Objective, Occurrences, Where, target_of
+from slo_otel.policy._document import Path
 from slo_otel.policy._fit import ON_BUDGET, kind_of, misfit, too_short
 from slo_otel.policy._model import Policy
 from slo_otel.policy._model_fields import NOTHING, Frozen, Written
@@ -19,8 +20,6 @@ from slo_otel.policy._model_slo import AlertEntry, Alerts, BudgetAlerts, SloEntr
 from slo_otel.units import DAY_NS, Rolling, Window, decimal_text
 
 T = TypeVar("T")
-Path: TypeAlias = tuple[str | int, ...]
-"""Keys and indexes from the top of the file: `("slos", 3, "alerts", "P1", 0)`."""
 
 DEFAULT_WINDOW: Final = Rolling(30 * DAY_NS)
 DEFAULT_MIN_EVENTS: Final = 20
@@ -94,6 +93,17 @@ class Expanded:
 def expand(policy: Policy) -> tuple[Expanded, ...]:
     """Every SLI entry and variant, in the order of the file; the remainder of an SLO with `each` comes last."""
     return tuple(one for at, slo in enumerate(policy.slos) for one in _entry(policy, slo, ("slos", at)))
+
+
+def layers(policy: Policy) -> Iterator[tuple[Path, SloKeys]]:
+    """Every place where the keys of an SLO are written, in the order in which they are looked for."""
+    yield ("defaults",), policy.defaults
+    for name, tier in policy.tiers.items():
+        yield ("tiers", name), tier
+    for at, slo in enumerate(policy.slos):
+        yield ("slos", at), slo
+        for name, variant in slo.each.items():
+            yield ("slos", at, "each", name), variant
 
 
 def _entry(policy: Policy, slo: SloEntry, path: Path) -> Iterator[Expanded]:

@@ -9,7 +9,8 @@ from typing import Final
 from slo_otel.plan import BudgetShare, Burn, Burns, Condition, Exhausts, Form, SliBelow, target_of
 from slo_otel.policy._check_fit import factor_of, never_fires, windows_of
 from slo_otel.policy._compile_alerts import dropped_legs, kept_legs
-from slo_otel.policy._expand import Expanded, ExpandedAlert, Level, Path
+from slo_otel.policy._document import Path
+from slo_otel.policy._expand import Expanded, ExpandedAlert, Level
 from slo_otel.policy._fit import length_of
 from slo_otel.policy._scene import Scene, has_budget
 from slo_otel.units import DAY_NS, HOUR_NS, MINUTE_NS, format_duration, format_percent

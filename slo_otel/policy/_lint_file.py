@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from typing import Final
 
 from slo_otel.plan import Form
-from slo_otel.policy._expand import ExpandedAlert, Path
+from slo_otel.policy._document import Path
+from slo_otel.policy._expand import ExpandedAlert
 from slo_otel.policy._fit import length_of
 from slo_otel.policy._lint_slos import named
 from slo_otel.policy._model_fields import Secret
@@ -90,7 +91,7 @@ def note_file(scene: Scene) -> None:
     _without_default(scene)
     _free_items(scene)
     _one_host(scene)
-    for note in notes_for(scene.policy):
+    for note in notes_for(scene.policy, scene.entries):
         message = f"not evaluated by this version: {note.message}"
         scene.say(note.path, message, None, "unsupported", level="note", at_key=len(note.path) == 1)
 

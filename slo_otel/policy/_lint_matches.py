@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from slo_otel.plan import Match, NameTerm, RouteTerm
-from slo_otel.policy._expand import Path
+from slo_otel.policy._document import Path
 from slo_otel.policy._scene import Scene
 
 _FOREIGN: Final = re.compile(r":(\w+)|<(?:\w+:)?(\w+)>")

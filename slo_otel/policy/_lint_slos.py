@@ -25,7 +25,8 @@ from slo_otel.plan import (
     target_of,
 )
 from slo_otel.policy._compile_alerts import kept_legs
-from slo_otel.policy._expand import Expanded, ExpandedAlert, Level, Path
+from slo_otel.policy._document import Path
+from slo_otel.policy._expand import Expanded, ExpandedAlert, Level
 from slo_otel.policy._fit import kind_of
 from slo_otel.policy._model_sli import AgeSli, ProbeSli, SuccessSli
 from slo_otel.policy._scene import Scene, has_budget

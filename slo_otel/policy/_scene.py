@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from slo_otel.errors import Level as Severity
 from slo_otel.errors import Problem
 from slo_otel.plan import target_of
-from slo_otel.policy._document import Document
-from slo_otel.policy._expand import Expanded, ExpandedAlert, Level, Path, expand
+from slo_otel.policy._document import Document, Path
+from slo_otel.policy._expand import Expanded, ExpandedAlert, Level, expand, layers
 from slo_otel.policy._model import Policy
 from slo_otel.policy._model_slo import SloKeys
 
@@ -21,7 +21,7 @@ class Scene:
         self.policy = policy
         self.entries: tuple[Expanded, ...] = expand(policy)
         self.problems: list[Problem] = []
-        self._layers: dict[Path, SloKeys] = dict(self.layers())
+        self._layers: dict[Path, SloKeys] = dict(layers(policy))
 
     def say(
         self,
@@ -56,16 +56,6 @@ class Scene:
     def left_out(self, section: str) -> bool:
         """Whether a whole section was left out, or is there under a misspelt key."""
         return (section,) in self.document.left_out or self.document.misspelt((), section)
-
-    def layers(self) -> Iterator[tuple[Path, SloKeys]]:
-        """Every place where the keys of an SLO are written."""
-        yield ("defaults",), self.policy.defaults
-        for name, tier in self.policy.tiers.items():
-            yield ("tiers", name), tier
-        for at, slo in enumerate(self.policy.slos):
-            yield ("slos", at), slo
-            for name, variant in slo.each.items():
-                yield ("slos", at, "each", name), variant
 
     def written_at(self, one: Expanded, key: str) -> Path:
         """Where a resolved key of an entry is written; the entry's name when it is a default."""

@@ -11,9 +11,9 @@ from typing import Final
 
 from slo_otel.plan import Form, Occurrences
 from slo_otel.policy._compile_alerts import kept_legs
-from slo_otel.policy._expand import Expanded, Path, expand
+from slo_otel.policy._document import Path
+from slo_otel.policy._expand import Expanded, layers
 from slo_otel.policy._model import Policy
-from slo_otel.policy._model_slo import SloKeys
 
 UNSUPPORTED: Final[dict[str, str]] = {
     # forms of an SLI
@@ -76,19 +76,19 @@ def unsupported_of(one: Expanded) -> tuple[str, ...]:
     return tuple(sentence(construct) for construct, _ in _blocking(one))
 
 
-def unsupported_by(policy: Policy) -> tuple[str, ...]:
+def unsupported_by(policy: Policy, entries: tuple[Expanded, ...]) -> tuple[str, ...]:
     """The alerts and the keys of the file, beyond single SLOs, that have no effect yet."""
-    return tuple(note.message for note in _of_file(policy))
+    return tuple(note.message for note in _of_file(policy, entries))
 
 
-def notes_for(policy: Policy) -> tuple[Note, ...]:
+def notes_for(policy: Policy, entries: tuple[Expanded, ...]) -> tuple[Note, ...]:
     """One note per construct that a file uses: each of an SLO, the alerts once, each key of the file."""
-    slos = (note for one in expand(policy) for note in _of_slo(one))
-    return tuple(dict.fromkeys((*_of_file(policy), *slos)))
+    slos = (note for one in entries for note in _of_slo(one))
+    return tuple(dict.fromkeys((*_of_file(policy, entries), *slos)))
 
 
-def _of_file(policy: Policy) -> Iterator[Note]:
-    yield from _alerts(policy)
+def _of_file(policy: Policy, entries: tuple[Expanded, ...]) -> Iterator[Note]:
+    yield from _alerts(policy, entries)
     yield from (Note(key, (key,)) for key in _FILE if getattr(policy, key))
 
 
@@ -118,24 +118,14 @@ def _of_slo(one: Expanded) -> Iterator[Note]:
         yield Note("evaluate", _written_at(one, "evaluate"))
 
 
-def _alerts(policy: Policy) -> Iterator[Note]:
+def _alerts(policy: Policy, entries: tuple[Expanded, ...]) -> Iterator[Note]:
     """The first place where alerts are written; the list of SLOs where only the default ones are."""
-    for path, keys in _layers(policy):
+    for path, keys in layers(policy):
         if keys.alerts:
             yield Note("alerts", (*path, "alerts"))
             return
         if keys.budget_alerts is not None and (keys.budget_alerts.default or keys.budget_alerts.alerts):
             yield Note("alerts", (*path, "budget_alerts"))
             return
-    if any(leg for one in expand(policy) for level in one.levels for leg in kept_legs(one, level)):
+    if any(leg for one in entries for level in one.levels for leg in kept_legs(one, level)):
         yield Note("alerts", ("slos",))
-
-
-def _layers(policy: Policy) -> Iterator[tuple[Path, SloKeys]]:
-    yield ("defaults",), policy.defaults
-    for name, tier in policy.tiers.items():
-        yield ("tiers", name), tier
-    for at, slo in enumerate(policy.slos):
-        yield ("slos", at), slo
-        for name, variant in slo.each.items():
-            yield ("slos", at, "each", name), variant

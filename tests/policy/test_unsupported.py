@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from slo_otel.policy import loads
-from slo_otel.policy._unsupported import UNSUPPORTED, notes_for
+from slo_otel.policy import Policy, loads
+from slo_otel.policy._expand import expand
+from slo_otel.policy._unsupported import UNSUPPORTED, Note, notes_for
 from tests.policy.documents import DOCUMENTS, compiled, plan, policy
 
 
+def _notes(found: Policy) -> tuple[Note, ...]:
+    return notes_for(found, expand(found))
+
+
 def notes(text: str) -> list[tuple[str, tuple[str | int, ...]]]:
-    return [(note.construct, note.path) for note in notes_for(loads("version: slo/v1\nservice: shop\n" + text))]
+    """Construct and place of each note on a few lines of YAML."""
+    return [(note.construct, note.path) for note in _notes(loads("version: slo/v1\nservice: shop\n" + text))]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ def test_default_alerts_are_noted_once() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_part_of_the_documents_that_has_no_effect_is_noted(document: str) -> None:
     """Each unsupported SLO and each key of the file without an effect has a note with a place."""
-    found = notes_for(policy(document))
+    found = _notes(policy(document))
     messages = {note.message for note in found}
     assert {one for slo in plan(document).slos for one in slo.unsupported} <= messages
     assert set(plan(document).unsupported) <= messages
