@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
+from benchmarks import lifetime
 from benchmarks.ours import recorder, request_key, snapshot
 from benchmarks.peers.otel_sdk import ATTRIBUTES
 from slo_otel import policy
@@ -95,11 +94,7 @@ def sdk(endpoint: str, values: list[float]) -> Iterator[Export]:
 @contextmanager
 def receiver() -> Iterator[str]:
     """The endpoint of a process that answers 200 to everything."""
-    command = [sys.executable, "-m", "benchmarks.sink"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sink:
+    with lifetime.child("benchmarks.sink") as sink:
         if sink.stdout is None:
             raise RuntimeError("the receiver has no output")
-        try:
-            yield f"http://127.0.0.1:{sink.stdout.readline().strip()}"
-        finally:
-            sink.terminate()
+        yield f"http://127.0.0.1:{sink.stdout.readline().strip()}"

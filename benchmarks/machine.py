@@ -39,6 +39,7 @@ def facts() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
         "free-threaded": str(not getattr(sys, "_is_gil_enabled", lambda: True)()).lower(),
+        "load": f"{os.getloadavg()[0]:.1f} before the run",
         "wrk": said("wrk", "-v").split("[")[0].strip() or "absent",
     }
 

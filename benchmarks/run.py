@@ -49,10 +49,10 @@ def names() -> list[str]:
 
 def run(only: Iterable[str], command: str, *, quick: bool) -> Results:
     """Measure the subjects named, or all, and say on the way what is under way."""
-    began = time.monotonic()
     chosen = [subject for subject in SUBJECTS if subject.name in (set(only) or set(names()))]
     if any(subject.name == "served" for subject in chosen):
         wrk.ensure()
+    began, facts = time.monotonic(), machine.facts()
     samples: Samples = {}
     effort: dict[str, str] = {}
     for number, subject in enumerate(chosen, 1):
@@ -65,7 +65,7 @@ def run(only: Iterable[str], command: str, *, quick: bool) -> Results:
             gather(samples, measured(subject.name, rounds, quick=quick))
         print(f"{time.monotonic() - started:.0f} s", flush=True)
     seconds = time.monotonic() - began
-    return Results(command, machine.facts(), machine.packages(), effort, seconds, figures_of(samples))
+    return Results(command, facts, machine.packages(), effort, seconds, figures_of(samples))
 
 
 def measured(subject: str, rounds: int, *, quick: bool) -> Samples:

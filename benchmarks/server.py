@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 import slo_otel
 from benchmarks.apps import Providers, variants
+from benchmarks.lifetime import end_with_parent
 from benchmarks.ours import POLICY
 from benchmarks.peers.otel_sdk import EXPORT_INTERVAL_MS, NullMetrics, periodic, traces
 from slo_otel.instrumentation import ASGIApp
@@ -28,6 +29,7 @@ def with_ours(app: FastAPI) -> ASGIApp:
 
 def main(variant: str, port: int, core: int) -> None:
     """Serve until ended."""
+    end_with_parent()
     if core >= 0:
         os.sched_setaffinity(0, {core})
     logging.getLogger("slo_otel").setLevel(logging.ERROR)  # the policy's alerts are not evaluated, it says

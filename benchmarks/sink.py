@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from benchmarks.lifetime import end_with_parent
+
 
 class Sink(BaseHTTPRequestHandler):
     """Keeps connections open, as collectors do."""
@@ -23,6 +25,7 @@ class Sink(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve."""
+    end_with_parent()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     print(server.server_port, flush=True)
     server.serve_forever()

@@ -12,13 +12,12 @@ import os
 import socket
 import statistics
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks import wrk
+from benchmarks import lifetime, wrk
 from benchmarks.apps import BARE, OURS
 from benchmarks.measure import Effort, Samples
 
@@ -48,7 +47,7 @@ class Turn:
 class Server:
     """A server process of one variant."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     url: str
 
     def cpu_s(self) -> float:
@@ -74,20 +73,8 @@ def serving(variant: str, core: int) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks.server", variant, str(port), str(core)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            yield Server(process, f"http://127.0.0.1:{port}/items/7")
-        finally:
-            process.terminate()
-            _wait(process)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    with lifetime.child("benchmarks.server", variant, str(port), str(core)) as process:
+        yield Server(process, f"http://127.0.0.1:{port}/items/7")
 
 
 def await_answer(server: Server) -> None:
