@@ -26,9 +26,7 @@ class Layout:
     bounds: tuple[float, ...]
     """Seconds, ascending: every threshold that the judgements split at, so that verdict counts are exact."""
     cuts: tuple[float, ...]
-    """Where a duration decides between excluded and counted: sums are kept on both sides."""
-    first_cuts: tuple[float, ...]
-    """The same for the first byte."""
+    """Where a duration decides between excluded and counted: sums are kept on both sides. No first byte does."""
 
     @cached_property
     def duration(self) -> Histogram | None:
@@ -38,7 +36,7 @@ class Layout:
     @cached_property
     def first_byte(self) -> Histogram | None:
         """The first-byte histogram before the first event."""
-        return _zero(self.bounds, self.first_cuts) if self.streamed else None
+        return _zero(self.bounds, ()) if self.streamed else None
 
 
 def _zero(bounds: tuple[float, ...], cuts: tuple[float, ...]) -> Histogram:
@@ -67,8 +65,7 @@ class Layouts:
             counted,
             not counted and (key.event_stream or any(map(_to_first_byte, latency))),
             () if counted else _bounds(latency, splits),
-            () if counted else _cuts(splits, first_byte=False),
-            () if counted else _cuts(splits, first_byte=True),
+            () if counted else _cuts(splits),
         )
         return self._layouts.setdefault(found, found)
 
@@ -85,14 +82,13 @@ def _bounds(latency: list[Indicator], splits: list[Split]) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
-def _cuts(splits: list[Split], *, first_byte: bool) -> tuple[float, ...]:
+def _cuts(splits: list[Split]) -> tuple[float, ...]:
     return tuple(
         sorted(
             {
                 seconds(split.at_ns)
                 for split in splits
-                if split.first_byte is first_byte
-                and (split.below is Verdict.EXCLUDED) is not (split.above is Verdict.EXCLUDED)
+                if (split.below is Verdict.EXCLUDED) is not (split.above is Verdict.EXCLUDED)
             }
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slo_otel.recorder import CellSnapshot, Mark, Snapshot
+from slo_otel.recorder import CellSnapshot, Counter, Mark, Snapshot
 from slo_otel.recorder import _cell as cell_module
 from slo_otel.recorder import _journal as journal_module
 from slo_otel.recorder._fold import Value, folded
@@ -59,6 +59,29 @@ def test_a_reader_that_interrupts_the_numbering_of_marks_numbers_none_twice(
     assert inner[0].journal == ()
     assert [(mark.sequence, mark.key) for mark in outer] == [(1, "first"), (2, "second")]
     assert [(mark.sequence, mark.key) for mark in after] == [(1, "first"), (2, "second"), (3, "meanwhile")]
+
+
+class Interrupting(int):
+    """A number that raises the counter it is added up in, and reads it."""
+
+    counter: Counter
+    seen: list[int]
+
+    def __radd__(self, other: int) -> int:
+        if not self.seen:
+            self.seen.append(0)
+            self.counter.add()
+            self.seen[0] = self.counter.value
+        return int(self) + other
+
+
+def test_what_is_counted_while_a_counter_is_read_is_in_its_next_value() -> None:
+    """The inner reader sees the count of before; what arrived meanwhile is neither lost nor counted twice."""
+    number = Interrupting(2)
+    number.counter, number.seen = Counter(), []
+    number.counter.add(5)
+    number.counter.add(number)
+    assert (number.counter.value, number.seen, number.counter.value) == (7, [0], 8)
 
 
 def test_confirming_marks_that_are_not_there_changes_nothing() -> None:

@@ -20,5 +20,9 @@ def test_a_first_byte_is_kept_for_streams_and_where_the_policy_asks(
     registry = Recorder(Plan("shop", 15 * SECOND_NS, (slo(fast),)), clock=Clock(), writer="w", resource={})
     cell = registry.cell(request(event_stream=event_stream))
     assert cell.streamed is (event_stream or until_first_byte is True)
-    assert (cell.snapshot().first_byte is not None) is cell.streamed
+    found = cell.snapshot()
+    assert (found.first_byte is not None) is cell.streamed
+    assert [histogram.scale for histogram in (found.duration, found.first_byte) if histogram] == [3] * (
+        1 + cell.streamed
+    )
     assert cell.key.kind is Kind.HTTP
