@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.metrics.export import MetricsData
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -119,6 +119,51 @@ def test_a_failed_assertion_lists_the_events_in_order_with_their_meaning(slo: Wa
         slo.assert_slo("checkout-success", bad=0)
 
 
+def told(slo: Watch, name: str) -> list[str]:
+    """The events in the message of an assertion that fails."""
+    with pytest.raises(AssertionError) as failure:
+        slo.assert_slo(name, good=99)
+    return str(failure.value).splitlines()[1:]
+
+
+def test_a_call_reads_as_what_it_was(slo: Watch, policy: Path) -> None:
+    """Attributes, exceptions and durations; one on the limit is good, one a nanosecond longer is not."""
+    slo.configure(policy)
+    assert slo.clock is not None
+    for seconds, attributes in ((0.25, {"region": "eu"}), (0.250_000_001, {})):
+        with slo_otel.track("checkout", operation="pay", attrs=attributes):
+            slo.clock.advance(seconds)
+    with pytest.raises(KeyError), slo_otel.track("checkout"):
+        raise KeyError
+    assert told(slo, "checkout-speed") == [
+        "  1. pay success region=eu 250 ms -> good",
+        "  2. pay success 250 ms -> bad",
+        "  3. checkout exception error=KeyError 0 ms -> good",
+    ]
+
+
+def test_a_counted_outcome_reads_as_what_it_adds(slo: Watch, policy: Path) -> None:
+    """To the good, to the total, or to neither."""
+    slo.configure(policy)
+    for name in ("order.paid", "order.tried", "order.lost"):
+        slo_otel.count(name)
+    assert told(slo, "orders") == [
+        "  1. order.paid success -> good",
+        "  2. order.tried success -> total",
+        "  3. order.lost success -> not counted",
+    ]
+
+
+def test_a_stream_reads_as_judged_by_its_first_byte(slo: Watch, policy: Path) -> None:
+    """Its whole duration says nothing of the verdict, and the message does not pretend so."""
+    chunks = ("data: 1\n\n", "data: 2\n\n")
+    stream = slo_otel.tag("checkout")(lambda _: StreamingResponse(iter(chunks), media_type="text/event-stream"))
+    slo.configure(policy).instrument(app := Starlette(routes=[Route("/checkout", stream)]))
+    TestClient(app).get("/checkout")
+    assert told(slo, "checkout-speed") == ["  1. GET /checkout 200 success 0 ms -> good or bad, by its first byte"]
+    assert told(slo, "checkout-success") == ["  1. GET /checkout 200 success 0 ms -> good"]
+
+
 def test_no_events_are_said_to_be_none(slo: Watch, policy: Path) -> None:
     """The usual reason for a failure: nothing was tagged."""
     slo.configure(policy)
@@ -157,8 +202,12 @@ def test_totals_of_counted_slis_are_counted(slo: Watch, policy: Path) -> None:
 def test_an_unknown_slo_is_a_mistake_with_a_hint(slo: Watch, policy: Path) -> None:
     """A typo does not pass as zero events."""
     slo.configure(policy)
-    with pytest.raises(AssertionError, match="did you mean 'checkout-success'"):
+    with pytest.raises(
+        AssertionError, match=r"^the policy has no SLO 'checkout-sucess'; did you mean 'checkout-success'"
+    ):
         slo.assert_slo("checkout-sucess", good=0)
+    with pytest.raises(AssertionError, match=r"'x'; it has checkout-success, checkout-speed, by-region, orders$"):
+        slo.assert_slo("x", good=0)
 
 
 def test_nothing_configured_or_watched_is_said() -> None:
