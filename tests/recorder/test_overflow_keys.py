@@ -97,7 +97,7 @@ def test_a_group_keeps_its_category_and_gives_up_the_rest() -> None:
     assert mapped[0].group == (("route", OVERFLOW), ("category", "money"), ("region", OVERFLOW))
 
 
-def test_an_overflowed_series_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_is_judged_once_an_overflowed_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its cell is remembered, so that a route past the limit costs what any other one does."""
     judged: list[CellKey] = []
 
@@ -107,6 +107,7 @@ def test_an_overflowed_series_is_judged_once(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(registry_module, "judge", counting)
     registry = recorder(max_series=1)
-    registry.cell(request(200, "/first"))
+    for _ in range(5):
+        registry.cell(request(200, "/first"))
     cells = {registry.cell(request(200, "/second")) for _ in range(5)}
     assert (len(cells), judged) == (1, [request(200, "/first"), request(200, "/second")])
