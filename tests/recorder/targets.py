@@ -180,16 +180,6 @@ class Ungated(Timed):
             self.cell._fold(self.cell._lock)
 
 
-class Torn(Timed):
-    """Wrong: a reader that puts a snapshot together from two looks."""
-
-    def look(self) -> None:
-        """The count is from later than the buckets. Often, so that one storm is enough."""
-        for _ in range(50):
-            state = self.cell.snapshot()
-            check_whole(state._replace(count=self.cell.snapshot().count))
-
-
 class TwoSteps(Counting):
     """Wrong: what is read, added to and written back, is lost when somebody writes in between."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.recorder.storm import WEATHERS, Storm, StuckError, Target, Weather
-from tests.recorder.targets import TARGETS, Streamed, Timed, Torn, TwoSteps, Ungated, Waiting, check_grown
+from tests.recorder.targets import TARGETS, Streamed, Timed, TwoSteps, Ungated, Waiting, check_grown, check_whole
 from tests.stress import LONG, scaled
 
 EVENTS = scaled(1_500, 40_000)
@@ -32,7 +32,6 @@ def test_what_was_given_is_what_is_found(target: Callable[[], Target], weather: 
     [
         (Ungated, "threads", AssertionError),
         (Ungated, "everything", AssertionError),
-        (Torn, "readers", AssertionError),
         (TwoSteps, "everything", AssertionError),
         (Waiting, "signals", StuckError),
         (Waiting, "finalizers", StuckError),
@@ -41,7 +40,7 @@ def test_what_was_given_is_what_is_found(target: Callable[[], Target], weather: 
 def test_a_recorder_that_is_wrong_does_not_weather_the_storm(
     wrong: Callable[[], Target], weather: str, how: type[Exception]
 ) -> None:
-    """No gate, torn reads, a sum in two steps, a fold that waits: a few storms catch each, so a storm can tell."""
+    """No gate, a sum in two steps, a fold that waits: a few storms catch each, so a storm can tell."""
 
     def caught(seed: int) -> bool:
         try:
@@ -74,3 +73,23 @@ def test_a_snapshot_that_goes_back_is_told_by_any_of_its_numbers(target: Callabl
     ):
         with pytest.raises(AssertionError):
             check_grown(before if wrong is not before else after, wrong)
+
+
+@pytest.mark.parametrize("target", [Timed, Streamed])
+def test_a_snapshot_put_together_from_two_looks_is_told(target: Callable[[], Timed]) -> None:
+    """The check of a storm's readers fails where a count is from later than the buckets, or one histogram is."""
+    one = target()
+    one.record(0.25)
+    before = one.cell.snapshot()
+    one.record(8.0)
+    after = one.cell.snapshot()
+    assert after.duration is not None
+    for whole in (before, after):
+        check_whole(whole)
+    for torn in (
+        before._replace(count=after.count),
+        after._replace(duration=before.duration),
+        after._replace(duration=after.duration._replace(exponential=())),
+    ):
+        with pytest.raises(AssertionError):
+            check_whole(torn)
