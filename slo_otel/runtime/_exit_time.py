@@ -13,7 +13,7 @@ from typing import Final
 ALLOWANCE_SECONDS: Final = 5.0
 """Altogether, until an export arrives again."""
 DOUBTFUL_SECONDS: Final = 1.0
-"""One wait for a Collector that did not take the export before this one."""
+"""Altogether, for a Collector that did not take the export before."""
 
 
 class ExitTime:
@@ -23,11 +23,12 @@ class ExitTime:
         """`failing` says whether the newest export failed; `now` is in seconds."""
         self._now = now
         self._failing = failing
-        self._left = ALLOWANCE_SECONDS
+        self._waited = 0.0
 
     def spend(self, send: Callable[[float], bool], wanted: float) -> bool:
         """Run `send` with at most `wanted` seconds, of what is left; whether it sent."""
+        allowance = DOUBTFUL_SECONDS if self._failing() else ALLOWANCE_SECONDS
         began = self._now()
-        sent = send(min(wanted, self._left, DOUBTFUL_SECONDS if self._failing() else wanted))
-        self._left = ALLOWANCE_SECONDS if sent else max(self._left - (self._now() - began), 0.0)
+        sent = send(min(wanted, max(allowance - self._waited, 0.0)))
+        self._waited = 0.0 if sent else self._waited + self._now() - began
         return sent

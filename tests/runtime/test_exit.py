@@ -147,7 +147,10 @@ def test_hooks_share_what_an_exit_may_wait() -> None:
     assert time_left.spend(send, 3.0)
     failing = True
     assert time_left.spend(send, 3.0)
-    assert asked == [4.0, 1.0, 0.0, 0.0, 1.0]
+    arrives = False
+    assert not time_left.spend(send, 3.0)
+    assert not time_left.spend(send, 3.0)
+    assert asked == [4.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0]
 
 
 class ManualTime:
