@@ -14,8 +14,6 @@ KEPT = {name: value for name, value in os.environ.items() if name != "PYTHONDONT
 STATEMENTS = {
     "ours": "import slo_otel",
     "otel sdk": "import opentelemetry.sdk.metrics",
-    "prometheus": "import prometheus_client",
-    "autometrics": "import autometrics",
 }
 
 
