@@ -26,16 +26,15 @@ class Place:
 class Document:
     """A file whose parts may be left out (`without`), so that one mistake hides no other."""
 
-    def __init__(self, source: Source, root: Node) -> None:
+    def __init__(self, source: Source, root: Node, left_out: frozenset[Path] = frozenset()) -> None:
         self.source = source
         self.root = root
-        self.left_out: frozenset[Path] = frozenset(_hidden(root, ()))
+        self.left_out = left_out or frozenset(_hidden(root, ()))
+        self._kept: dict[Path, list[int]] = {}
 
     def without(self, paths: frozenset[Path]) -> Document:
         """The same file, less these parts."""
-        other = Document(self.source, self.root)
-        other.left_out = self.left_out | paths
-        return other
+        return Document(self.source, self.root, self.left_out | paths)
 
     def data(self) -> Data:
         """What the model reads: texts, lists and dictionaries; None where nothing is written."""
@@ -53,7 +52,10 @@ class Document:
         }
 
     def _indexes(self, node: Sequence, path: Path) -> list[int]:
-        return [at for at in range(len(node.items)) if (*path, at) not in self.left_out]
+        """The places of a list that are not left out, worked out once: every place below it asks."""
+        if path not in self._kept:
+            self._kept[path] = [at for at in range(len(node.items)) if (*path, at) not in self.left_out]
+        return self._kept[path]
 
     def place(self, location: tuple[str | int, ...]) -> tuple[Place, tuple[str | int, ...]]:
         """The node of a place in the model, and the parts of the location that the file does not have.

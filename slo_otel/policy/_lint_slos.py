@@ -115,13 +115,10 @@ def _unwatched(scene: Scene, one: Expanded, level: Level) -> None:
 
 
 def _runbooks(scene: Scene) -> None:
-    for at, slo in enumerate(scene.policy.slos):
-        entries = [one for one in scene.entries if one.path[:2] == ("slos", at)]
-        if any(one.runbook is None and any(_bare(one, level) for level in one.levels) for one in entries):
-            message = f"alerts of {slo.name} have no runbook"
-            _warn(
-                scene, ("slos", at, "name"), message, "add runbook: to the SLO, its tier or defaults", "no-runbook"
-            )
+    bare = (one for one in scene.entries if one.runbook is None and any(_bare(one, level) for level in one.levels))
+    for path, name in dict.fromkeys((one.path[:2], one.slo.name) for one in bare):
+        fix = "add runbook: to the SLO, its tier or defaults"
+        _warn(scene, (*path, "name"), f"alerts of {name} have no runbook", fix, "no-runbook")
 
 
 def _bare(one: Expanded, level: Level) -> bool:
