@@ -53,13 +53,17 @@ def empty_value(original: Original, dice: random.Random) -> Mutant | None:
     return original.edit(entry.end, entry.value.end, ":")
 
 
+_LONG: Final = (*(6 * (10_000,)), *(3 * (100_000,)), 900_000)
+"""Characters: one in ten is nearly as long as a file may be, since these take longest."""
+
+
 def very_long_text(original: Original, dice: random.Random) -> Mutant | None:
     """A text of 10,000 to 900,000 characters where a short one is due. In a grammar or a name it is an error."""
     entry = choose(dice, tuple(one for one in original.entries if one.value.kind == "text" and one.closed))
     if entry is None or original.anchored(entry):
         return None
     unit = dice.choice(("9", "a", "a-", "p95 < ", "5xx or ", "{", "$A", "/x", "é", "a.", "'", "99.5% of ", " "))
-    long = unit * (dice.choice((10_000, 100_000, 900_000)) // len(unit))
+    long = unit * (dice.choice(_LONG) // len(unit))
     new = "'" + long.replace("'", "''")[: 2 * (len(long) // 2)] + "'"
     return original.edit(
         entry.value.start,
@@ -75,7 +79,7 @@ def nest_deeply(original: Original, dice: random.Random) -> Mutant | None:
     entry = choose(dice, tuple(one for one in original.entries if one.value.kind == "text"))
     if entry is None or original.anchored(entry):
         return None
-    deep = dice.choice((60, 600, 6_000))
+    deep = dice.choice((60, 60, 300, 6_000))
     before, after = dice.choice((("[", "]"), ("{a: ", "}"), ("[[a], ", "]"), ("[{a: ", "}]")))
     return original.edit(
         entry.value.start,
