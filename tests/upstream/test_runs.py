@@ -15,6 +15,7 @@ APPLICATIONS = ("starlette.applications:Starlette", "fastapi.applications:FastAP
 SUITE = Suite("demo", "1.0", "", ("test_demo.py",), (), (), APPLICATIONS)
 SOUND = """
 import asyncio
+import subprocess
 import httpx
 from pytest import skip, xfail
 from fastapi import FastAPI
@@ -73,6 +74,33 @@ def test_a_response_by_itself():
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     asyncio.run(PlainTextResponse("hello")(scope, None, send))
     assert said == ["http.response.start", "http.response.body"]
+
+
+class Child:
+    limits = []
+
+    def __init__(self, *args, **kwargs):
+        self.args = args
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *ended):
+        pass
+
+    def communicate(self, given, timeout):
+        self.limits.append(timeout)
+        return "", ""
+
+    def poll(self):
+        return 0
+
+
+def test_child_processes_have_more_time(monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    subprocess.run(["child"], timeout=15)
+    subprocess.run(["child"])
+    assert Child.limits == [90, None]
 
 
 def test_nothing_is_sent():
@@ -134,7 +162,7 @@ def test_every_application_is_measured_and_every_outcome_kept(tmp_path: Path) ->
     bare, ours = run_demo(tmp_path / "bare", BARE, SOUND), run_demo(tmp_path / "ours", OURS, SOUND, workers=2)
     assert differences(bare, ours) == {}
     assert [*complaints(ours)] == []
-    assert counts(bare) == {"collected": 10, "passed": 7, "skipped": 1, "xfailed": 1, "failed": 1}
+    assert counts(bare) == {"collected": 11, "passed": 8, "skipped": 1, "xfailed": 1, "failed": 1}
     assert named(ours) == {
         "test_fastapi": ("passed", 1),
         "test_a_mount_is_one_event": ("passed", 1),
@@ -142,6 +170,7 @@ def test_every_application_is_measured_and_every_outcome_kept(tmp_path: Path) ->
         "test_a_websocket": ("passed", 1),
         "test_a_function_through_another_client": ("passed", 1),
         "test_a_response_by_itself": ("passed", 1),
+        "test_child_processes_have_more_time": ("passed", 0),
         "test_nothing_is_sent": ("passed", 0),
         "test_skipped": ("skipped", 0),
         "test_expected_to_fail": ("xfailed", 0),

@@ -92,7 +92,7 @@ def _ended(command: list[str], tree: Path, variables: dict[str, str], output: IO
 
 def options(suite: Suite, variant: str, workers: int) -> list[str]:
     """What pytest is told beside the tests; the two variants differ in our plugin alone."""
-    plugins = ["upstream_outcomes", *(["upstream_around"] if variant == OURS else [])]
+    plugins = ["upstream_patience", "upstream_outcomes", *(["upstream_around"] if variant == OURS else [])]
     chosen = [word for plugin in plugins for word in ("-p", plugin)]
     spread = ["-n", str(workers), *suite.arguments] if workers else []
     return [*_ALWAYS, *chosen, f"--timeout={_SECONDS_A_TEST}", *spread]
