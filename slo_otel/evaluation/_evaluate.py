@@ -15,12 +15,11 @@ from slo_otel.plan import Plan, Tallying
 from slo_otel.recorder import Tally
 
 _NOTHING: Final = Tally()
+_NOBODY: Final[Mapping[Group, Counted]] = {}
 _GOOD_BAD: Final = Tallying.GOOD_BAD
 
-_NOBODY: Final[Mapping[Group, Counted]] = {}
-
-_Burnt: TypeAlias = list[tuple[int, Mapping[Group, Counted]]]
-"""The answers of one SLO by look-back window and group."""
+_LookedBack: TypeAlias = list[tuple[int, Mapping[Group, Counted]]]
+"""The length of each look-back window of one SLO in nanoseconds, and its answer by group."""
 
 
 def evaluate(plan: Plan, answers: Answers, now_ns: int, *, scope: Scope) -> StatusSet:
@@ -45,9 +44,9 @@ def _slo(one: Asked, answers: Answers) -> Iterator[Status]:
         return
     counts = answers.counts
     compliance, *backs = [counts.get(question, _NOBODY) for question in one.questions]
-    burnt = [(at.length_ns, found) for at, found in zip(one.look_backs, backs, strict=True)]
+    looked_back = [(at.length_ns, found) for at, found in zip(one.look_backs, backs, strict=True)]
     for group in sorted(compliance) if one.promise.dims else [()]:
-        yield _status(one, group, compliance.get(group), _burns(one.promise, group, burnt))
+        yield _status(one, group, compliance.get(group), _burns(one.promise, group, looked_back))
 
 
 def _status(one: Asked, group: Group, found: Counted | None, burns: tuple[Burn, ...]) -> Status:
@@ -78,12 +77,12 @@ def _status(one: Asked, group: Group, found: Counted | None, burns: tuple[Burn, 
     )
 
 
-def _burns(promise: Promise, group: Group, burnt: _Burnt) -> tuple[Burn, ...]:
+def _burns(promise: Promise, group: Group, looked_back: _LookedBack) -> tuple[Burn, ...]:
     error_budget, sample, tallying = promise.error_budget, promise.sample, promise.tallying
     if error_budget is None:
         return ()
     burns = []
-    for window_ns, groups in burnt:
+    for window_ns, groups in looked_back:
         found = groups.get(group)
         tally = found.tally if found else _NOTHING
         if tallying is not _GOOD_BAD:

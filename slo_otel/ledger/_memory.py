@@ -40,6 +40,7 @@ from slo_otel.recorder import CellSnapshot, Snapshot, Tally
 
 _LEASE: Final = Lease("memory", 0)
 _SUBJECT: Final = attrgetter("measure", "dims", "where")
+"""What a question is about, whatever its window."""
 
 
 class MemoryLedger:
