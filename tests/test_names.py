@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from slo_otel import names
@@ -28,6 +30,7 @@ TABLE = [
     (names.SDK_AFTER_BODY, "{exception}", True, "slo_otel_sdk_after_body_exceptions_total"),
     (names.SDK_DETACHED, "{event}", True, "slo_otel_sdk_detached_events_total"),
     (names.SDK_DROPPED, "{event}", True, "slo_otel_sdk_dropped_events_total"),
+    (names.SDK_FAULTS, "{fault}", True, "slo_otel_sdk_faults_total"),
     (names.SDK_EXPORT_DURATION, "s", False, "slo_otel_sdk_export_duration_seconds"),
     (names.SDK_CPU_TIME, "s", True, "slo_otel_sdk_cpu_time_seconds_total"),
     ("slo.alert.active", "{alert}", False, "slo_alert_active"),
@@ -104,6 +107,18 @@ def test_our_own_attributes_as_labels() -> None:
         "slo_window_type",
         "otel_metric_overflow",
     ]
+
+
+def test_the_page_of_metrics_has_every_name() -> None:
+    """A metric that is not on the page is found by nobody; nor is the name under which Prometheus has it."""
+    page = (Path(__file__).resolve().parent.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
+    ours = {value for name, value in vars(names).items() if name.isupper() and isinstance(value, str)}
+    sent = ours - {names.SCOPE, names.OVERFLOW}
+    translated = {expected for name, _, _, expected in TABLE if name in ours}
+    assert {name for name in sent | translated if f"`{name}`" not in page} == set()
+    assert {name for name in sent if name.startswith("slo_otel.sdk.")} == {
+        name for name, *_ in TABLE if name.startswith("slo_otel.sdk.")
+    }
 
 
 def test_no_two_metrics_share_a_name() -> None:
