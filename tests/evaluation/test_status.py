@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from slo_otel.evaluation import Scope, State, Status, StatusSet
+from slo_otel.evaluation import Answers, Scope, State, Status, StatusSet, evaluate
 from slo_otel.evaluation._budget import derived, skewed
 from slo_otel.ledger import MemoryLedger
 from slo_otel.plan import Form, NoRule, Plan, RatioObjective, Tallying
@@ -69,6 +69,14 @@ def test_the_json_of_what_was_never_observed_has_nulls_and_no_numbers() -> None:
     assert unknown == ["sli", "excluded_share", "coverage", "first_observed"]
     assert (found["state"], found["warming_up"], found["notes"], found["burns"]) == ("no_data", True, [], [])
     assert found["budget"] == {"consumed": None, "remaining": None, "limit": None, "spent": 0}
+
+
+def test_what_was_not_answered_was_never_observed() -> None:
+    """Without answers an SLO has no data and no burn, one with groups has none of them; nothing fails."""
+    plan = plan_of(ratio_slo("99%"), ratio_slo("99%", name="by-region", per=("region",)))
+    (found,) = evaluate(plan, Answers(), T0, scope=Scope.PROCESS).statuses
+    assert (found.slo, found.state, found.coverage) == ("checkout", State.NO_DATA, None)
+    assert {(each.rate, each.valid) for each in found.burns} == {(None, 0)}
 
 
 def test_what_is_not_evaluated_has_its_promise_and_nothing_else() -> None:
