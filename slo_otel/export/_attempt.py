@@ -20,11 +20,15 @@ _CANCELLED: Final = Failure("timeout", "no answer in time")
 class Attempt:
     """Runs once, on a lane. After `cancel` it sends nothing more."""
 
-    def __init__(self, requests: Callable[[], Iterable[MetricsData]], deadline: float, *, patient: bool) -> None:
-        """`deadline` is a value of `time.monotonic()`, in seconds; `patient` as in `Sender.send`."""
+    def __init__(
+        self, requests: Callable[[], Iterable[MetricsData]], seconds: float, *, patient: bool, each: bool = False
+    ) -> None:
+        """It may take so many seconds: altogether, or `each` request by itself. `patient` as in `Sender.send`."""
         self._requests = requests
-        self.deadline = deadline
+        self._renewal = seconds if each else None
         self.began = time.monotonic()
+        self.deadline = self.began + seconds
+        """A value of `time.monotonic()`."""
         self.finished = threading.Event()
         self.ok = False
         """Whether everything was sent; final once `finished` is set."""
@@ -40,12 +44,15 @@ class Attempt:
         """Send every request until one fails."""
         with _suppressed():
             for request in self._requests():
-                failure = (
-                    _CANCELLED if self.cancelled else sender.send(request, self.deadline, patient=self._patient)
-                )
+                failure = _CANCELLED if self.cancelled else self._send(sender, request)
                 if failure is not None:
                     return failure
         return None
+
+    def _send(self, sender: Sender, request: MetricsData) -> Failure | None:
+        if self._renewal is not None:
+            self.deadline = time.monotonic() + self._renewal
+        return sender.send(request, self.deadline, patient=self._patient)
 
 
 def _suppressed() -> AbstractContextManager[object]:

@@ -91,7 +91,7 @@ class Exports:
         else:
             with self._lock:
                 if self._is_due(mono_ns) and self._newest is not None and self._newest is not self._sent:
-                    self._begin(self._newest, self._source.patience, patient=True)
+                    self._begin(self._newest, self._source.patience, patient=True, each=True)
         self._news.speak()
 
     def _expire(self, attempt: Attempt) -> None:
@@ -175,11 +175,11 @@ class Exports:
             closed.wait(max(deadline - time.monotonic(), 0.0))
         return sent
 
-    def _begin(self, outgoing: Outgoing, seconds: float, *, patient: bool) -> Attempt:
+    def _begin(self, outgoing: Outgoing, seconds: float, *, patient: bool, each: bool = False) -> Attempt:
         def send() -> Iterator[MetricsData]:
             return requests(self._translation.metrics(outgoing), self._resource())
 
-        attempt = Attempt(send, time.monotonic() + seconds, patient=patient)
+        attempt = Attempt(send, seconds, patient=patient, each=each)
         self._current = attempt
         if not self._lane.submit(lambda: self._run(attempt, outgoing)):
             self._settle(attempt, _BUSY)

@@ -7,6 +7,7 @@ import random
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -17,6 +18,7 @@ from opentelemetry.sdk.resources import Resource
 
 from slo_otel import names
 from slo_otel.export import Exports, InlineLane, Outgoing, Own, Source, ThreadLane, Translation, _attempt
+from slo_otel.export._attempt import Attempt
 from slo_otel.export._sender import Failure, Sender
 from slo_otel.receive import Answer, Receiver
 from tests.export.loops import SECOND, SLACK, GivenExporter, looping, outgoing, took, until
@@ -260,6 +262,31 @@ class _StuckSender:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+@pytest.mark.parametrize(("each", "deadlines"), [(True, [7.0, 9.0, 11.0]), (False, [5.0, 5.0, 5.0])])
+def test_a_deadline_is_that_of_a_flush_or_of_each_request(
+    monkeypatch: pytest.MonkeyPatch, each: bool, deadlines: list[float]
+) -> None:
+    """A flush ends in time; a periodic export of many requests ends, however long it takes to make them."""
+    now = 0.0
+    given: list[float] = []
+
+    class Noting(_StuckSender):
+        def send(self, data: MetricsData, deadline: float, *, patient: bool) -> Failure | None:
+            given.append(deadline)
+            return None
+
+    def requests() -> Iterator[MetricsData]:
+        nonlocal now
+        for _ in range(3):
+            now += 2.0
+            yield MetricsData(())
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    attempt = Attempt(requests, 5.0, patient=True, each=each)
+    assert attempt.send(Noting(threading.Event())) is None
+    assert (given, attempt.deadline) == (deadlines, deadlines[-1])
 
 
 def test_threads_that_cannot_be_stopped_are_given_up_and_bounded() -> None:
