@@ -150,6 +150,20 @@ def test_failure_modes_keep_nothing(receiver: Receiver, answer: Answer, status: 
     assert receiver.counter("slo.events") == 1
 
 
+def test_a_hanging_receiver_answers_when_it_is_told_otherwise(receiver: Receiver) -> None:
+    """It takes the export and says nothing; let go, it has kept nothing."""
+    receiver.answer = Answer.HANG
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=0.2)) as connection:
+        connection.request("POST", "/v1/metrics", _export(1))
+        assert receiver.wait(1)
+        with pytest.raises(TimeoutError):
+            connection.sock.recv(1)
+        receiver.answer = Answer.ACCEPT
+        connection.sock.settimeout(5)
+        assert connection.getresponse().status == 503
+    assert receiver.points() == ()
+
+
 def test_a_histogram_keeps_bounds_counts_and_sum(receiver: Receiver) -> None:
     """A histogram point can be asked how many values were at most one of its bounds."""
     _post(receiver, _export(4))
@@ -162,8 +176,25 @@ def test_the_view_shows_every_series_as_text_and_as_json(receiver: Receiver) -> 
     """A person and a script read the same numbers over HTTP."""
     _post(receiver, _export(4))
     assert 'slo.events{slo.name="checkout",slo.verdict="good"} 4 a' in _get(receiver, "/").splitlines()
-    (counter, _) = json.loads(_get(receiver, "/json"))
-    assert (counter["name"], counter["value"], counter["instance"]) == ("slo.events", 4, "a")
+    counter, histogram = json.loads(_get(receiver, "/json"))
+    of_both = {"service": "", "instance": "a", "start_ns": 1, "time_ns": 10, "value": 4}
+    attributes = {"slo.name": "checkout", "slo.verdict": "good"}
+    assert counter == of_both | {
+        "name": "slo.events",
+        "kind": "counter",
+        "unit": "{event}",
+        "attributes": attributes,
+    }
+    assert histogram == of_both | {
+        "name": "slo.operation.duration",
+        "kind": "histogram",
+        "unit": "s",
+        "attributes": {},
+        "start_ns": 0,
+        "bounds": [0.1, 1.0],
+        "counts": [4, 0, 0],
+        "sum": 0.5,
+    }
 
 
 def test_a_closed_receiver_answers_nobody() -> None:
