@@ -11,10 +11,10 @@ import pytest
 from slo_otel.evaluation import Answers, Scope, State, Status, StatusSet, evaluate
 from slo_otel.evaluation._budget import derived, skewed
 from slo_otel.ledger import MemoryLedger
-from slo_otel.plan import Form, NoRule, Plan, RatioObjective, Tallying
+from slo_otel.plan import CellKey, CountedRule, Form, Kind, NoRule, Plan, RatioObjective, Tallying
 from slo_otel.recorder import Tally
 from slo_otel.units import DAY_NS, HOUR_NS, SECOND_NS, Rolling
-from tests.evaluation.samples import STEP, T0, Writer, at, plan_of, ratio_slo, slo_of, status
+from tests.evaluation.samples import STEP, T0, Writer, at, counted_slo, plan_of, ratio_slo, slo_of, status
 
 DAY = Rolling(DAY_NS)
 
@@ -163,3 +163,26 @@ def test_of_good_and_bad_nothing_is_derived() -> None:
     """Both are counted by themselves; there is no whole that a part could be more than."""
     given = Tally(9, 2, 5, 1)
     assert (derived(Tallying.GOOD_BAD, given), skewed(Tallying.GOOD_BAD, given)) == (given, False)
+
+
+@pytest.mark.parametrize(
+    ("rule", "part", "rate"),
+    [
+        (CountedRule(Tallying.GOOD_TOTAL, good="part", total="all"), 95, 0.5),
+        (CountedRule(Tallying.GOOD_TOTAL, good="part", total="all"), 103, 0.0),
+        (CountedRule(Tallying.BAD_TOTAL, bad="part", total="all"), 20, 2.0),
+        (CountedRule(Tallying.GOOD_BAD, good="all", bad="part"), 25, 2.0),
+    ],
+)
+def test_a_burn_of_parts_and_totals_is_that_of_what_follows(rule: CountedRule, part: int, rate: float) -> None:
+    """Of 100 counted in the last hour at 90 %: look-backs derive good and bad as the compliance window does."""
+    plan = plan_of(counted_slo(rule))
+    ledger, writer = MemoryLedger(plan), Writer(plan)
+    writer.add(CellKey(Kind.COUNT, ("part",)), part)
+    writer.add(CellKey(Kind.COUNT, ("all",)), 100)
+    ledger.append(writer.snapshot(T0 + STEP))
+    found = status(ledger, plan, T0 + HOUR_NS)
+    burns = {each.window_ns: each for each in found.burns}
+    for window_ns in (2 * HOUR_NS, 6 * HOUR_NS, DAY_NS):
+        assert burns[window_ns].rate == pytest.approx(rate)
+        assert (burns[window_ns].sli, burns[window_ns].valid) == (found.sli, found.tally.good + found.tally.bad)
