@@ -49,14 +49,13 @@ class Load:
         self.running = True
 
     async def run(self) -> None:
-        """Send requests until told to end."""
+        """Send requests until told to end. One is late from the moment on when it was due, not when it began."""
         while self.running:
-            began = time.perf_counter()
-            await self._one()
-            self.latencies.append(time.perf_counter() - began)
-            paused = time.perf_counter()
+            due = time.perf_counter() + PAUSE
             await asyncio.sleep(PAUSE)
-            self.stall = max(self.stall, time.perf_counter() - paused - PAUSE)
+            self.stall = max(self.stall, time.perf_counter() - due)
+            await self._one()
+            self.latencies.append(time.perf_counter() - due)
 
     async def _one(self) -> None:
         statuses: list[int] = []
@@ -138,8 +137,12 @@ class Outage:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._handle.flush, seconds)
 
     def report(self) -> dict[str, float | int]:
-        """The median over windows of their 99th percentiles, the longest flush, and those that arrived."""
+        """The median over windows of their 99th percentiles, the longest flush, and those that arrived.
+
+        `noise` is by how much the windows without a flush differ among themselves, every other one from the rest.
+        """
         return {
+            "noise": abs(statistics.median(self.calm[::2]) - statistics.median(self.calm[1::2])),
             "calm": statistics.median(self.calm),
             "failing": statistics.median(self.failing),
             "longest": self.longest,
