@@ -186,3 +186,11 @@ def test_a_burn_of_parts_and_totals_is_that_of_what_follows(rule: CountedRule, p
     for window_ns in (2 * HOUR_NS, 6 * HOUR_NS, DAY_NS):
         assert burns[window_ns].rate == pytest.approx(rate)
         assert (burns[window_ns].sli, burns[window_ns].valid) == (found.sli, found.tally.good + found.tally.bad)
+
+
+def test_the_very_first_event_decides_where_none_may_be_bad() -> None:
+    """100 %: one bad event of one is a breach and one good event is ok, whatever sample the policy asks for."""
+    plan = plan_of(ratio_slo("100%", DAY, min_events=20, min_failures=3))
+    assert told(plan, good=0, bad=1).state is State.BREACH
+    assert told(plan, good=1, bad=0).state is State.OK
+    assert {each.state for each in told(plan, good=0, bad=1).burns if each.valid} == {State.OK}
