@@ -31,6 +31,7 @@ _PARTS: Final = re.compile(r"(?:\{[^{},\[\]\n]*\}|[^,{}\[\]\n])*")
 _BARE_GT: Final = re.compile(r">=?\s*[0-9.]+\s*(?:%|\w{0,3})(?=\s*[\n,}\]#]|\s*$)")
 _PATH: Final = re.compile(r"(?:[A-Z]+ +)?/")
 _BEFORE_GT: Final = re.compile(r"(?:[:\-?,\[{]\s+|[\[{,]|^\s*)$")
+_LOOK_BACK: Final = 400
 _ESCAPE_FIX: Final = "use single quotes, or double the backslash"
 _IN_OUR_WORDS: Final = (
     (
@@ -165,9 +166,14 @@ def _quoted(found: re.Match[str] | None) -> str:
     return f'"{found[0].strip()}"' if found else '">…"'
 
 
+def _line_before(text: str, index: int) -> int:
+    """Where the line of a place begins, or 400 characters before it: looking further back costs their square."""
+    return max(text.rfind("\n", 0, index) + 1, index - _LOOK_BACK)
+
+
 def _greater(text: str, index: int) -> int | None:
     """Where the unquoted text with `>` starts, when that is what the parser stumbled over."""
-    line = text.rfind("\n", 0, index) + 1
+    line = _line_before(text, index)
     for at in range(min(index, len(text) - 1), line - 1, -1):
         if text[at] == ">" and _BEFORE_GT.search(text[line:at]):
             return at
@@ -178,7 +184,7 @@ def _route(text: str, index: int) -> tuple[int, str] | None:
     """Start and whole text of an unquoted route that ends at the `{` at `index`."""
     if text[index : index + 1] != "{":
         return None
-    line = text.rfind("\n", 0, index) + 1
+    line = _line_before(text, index)
     before = _ROUTE.search(text[line:index])
     if before is None:
         return None

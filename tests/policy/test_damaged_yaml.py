@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from slo_otel.policy import compile, loads  # noqa: A004 - the word of the design
@@ -125,3 +127,11 @@ def test_a_time_to_respond_is_above_zero(text: str, right: bool) -> None:
     """No time at all is written as the word `immediate`."""
     found = problems(slo(HTTP, f"severities: {{page: {{notify: log, respond_within: {text}}}, ticket: {{}}}}\n"))
     assert [one.code for one in found] == ([] if right else ["unit"])
+
+
+@pytest.mark.parametrize("body", ["a" * 100_000 + "{", "a > " * 25_000 + "{", "a " + ">" * 100_000 + "{"])
+def test_a_line_of_a_hundred_thousand_characters_is_no_work(body: str) -> None:
+    """What an unquoted route or comparison would look like is searched near the fault: the square is 10 billion."""
+    start = time.thread_time()
+    assert problems(slo(f"sli: {{success: {body}, good: 2xx}}"))
+    assert time.thread_time() - start < 5
