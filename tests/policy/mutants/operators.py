@@ -24,7 +24,15 @@ from tests.policy.mutants.structure import (
     second_document,
     shift_line,
 )
-from tests.policy.mutants.values import abuse_anchor, add_tag, empty_value, nest_deeply, swap_type, very_long_text
+from tests.policy.mutants.values import (
+    abuse_anchor,
+    add_tag,
+    empty_value,
+    nest_deeply,
+    swap_type,
+    very_long_line,
+    very_long_text,
+)
 from tests.policy.mutants.words import break_expression, misspell_word, out_of_range, wrong_unit
 
 OPERATORS: Final[tuple[Operator, ...]] = (
@@ -35,6 +43,7 @@ OPERATORS: Final[tuple[Operator, ...]] = (
     swap_type,
     empty_value,
     very_long_text,
+    very_long_line,
     nest_deeply,
     add_tag,
     abuse_anchor,

@@ -74,6 +74,18 @@ def very_long_text(original: Original, dice: random.Random) -> Mutant | None:
     )
 
 
+def very_long_line(original: Original, dice: random.Random) -> Mutant | None:
+    """10,000 to 100,000 unquoted characters that YAML, a route or a comparison may stumble over."""
+    value = choose(dice, original.texts)
+    if value is None or value.quoted:
+        return None
+    unit = dice.choice(
+        ("a", "a ", "a > ", "/x ", "/", ">", " ", "- ", "&a ", "!", "'", "#", ":", ", ", "{", "[", "}")
+    )
+    new = unit * (dice.choice(_LONG[:-1]) // len(unit)) + dice.choice(("", "{", "]", '"', ": "))
+    return original.edit(value.start, value.end, new, invalid=False, what=f"{len(new)} characters of {unit!r}")
+
+
 def nest_deeply(original: Original, dice: random.Random) -> Mutant | None:
     """A value becomes lists or mappings, 60 to 6,000 deep. The error stands on that line."""
     entry = choose(dice, tuple(one for one in original.entries if one.value.kind == "text"))
