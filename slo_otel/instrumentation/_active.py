@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from slo_otel.recorder import Recorder
 
 
-def _limit(variable: str, default: int) -> Callable[[], int]:
-    def read() -> int:
-        text = os.environ.get(variable, "").strip()
-        return int(text) if text.isdigit() else default
-
-    return read
-
-
 @dataclass(slots=True, weakref_slot=True)
 class Active:
     """What instrumentation needs of the runtime while one is configured."""
@@ -40,9 +31,9 @@ class Active:
     flush: Callable[[float], bool]
     tap: Callable[[CellKey, float | None], None] | None = None
     """Told of every closed event (resolved key, duration in seconds); absent in production."""
-    max_values: int = field(default_factory=_limit("SLO_OTEL_MAX_VALUES", 100))
+    max_values: int = 100
     """Values of one attribute set by code, per event name, before `overflow`."""
-    max_reasons: int = field(default_factory=_limit("SLO_OTEL_MAX_REASONS", 20))
+    max_reasons: int = 20
     """Reasons beyond those that the policy names."""
     cells: Cells = field(init=False, repr=False)
     bounds: Bounds = field(init=False, repr=False)

@@ -23,6 +23,7 @@ from slo_otel.runtime import _process
 from slo_otel.runtime._driver import Driver
 from slo_otel.runtime._exit_time import ExitTime
 from slo_otel.runtime._identity import forked, identify, siblings, texts
+from slo_otel.runtime._maxima import maxima
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,15 @@ class Runtime:
         self._clock: Clock = given.clock or SystemClock()
         self._resource = identify(plan, given.resource)
         self._interval_ns = interval_ns()
+        self._maxima = maxima()
         self._source = self._find_source()
-        self._recorder = Recorder(plan, clock=self._clock, writer=uuid4().hex, resource=texts(self._resource))
+        self._recorder = Recorder(
+            plan,
+            clock=self._clock,
+            writer=uuid4().hex,
+            resource=texts(self._resource),
+            max_series=self._maxima.series,
+        )
         self._last: StatusSet | None = None
         self._lock = threading.Lock()
         self._begin()
@@ -99,6 +107,8 @@ class Runtime:
                 wall_ns=lambda: clock.read().wall_ns,
                 statuses=self._ledger.latest,
                 flush=self.last_flush,
+                max_values=self._maxima.values,
+                max_reasons=self._maxima.reasons,
             )
         )
 

@@ -196,19 +196,6 @@ def test_reasons_are_those_of_the_policy_and_twenty_more() -> None:
         assert "r20" not in reasons
 
 
-def test_both_limits_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment says how many values and reasons pass."""
-    monkeypatch.setenv("SLO_OTEL_MAX_VALUES", "1")
-    monkeypatch.setenv("SLO_OTEL_MAX_REASONS", "0")
-    with world() as w:
-        for number in range(3):
-            event = open_event("money")
-            event.set(tenant=number, reason=f"r{number}")
-            close(event)
-        found = {(cell.key.attributes[0][1], cell.key.reason): cell.count for cell in w.cells()}
-        assert found == {("0", OVERFLOW): 1, (OVERFLOW, OVERFLOW): 2}
-
-
 def test_a_limit_holds_under_threads() -> None:
     """Never more than the limit pass, each text is answered alike from then on, and the rest is `overflow`."""
     pool = Pool(100)

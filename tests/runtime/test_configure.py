@@ -16,12 +16,13 @@ from slo_otel import instrumentation
 from slo_otel.errors import ConfigurationError, PolicyError
 from slo_otel.evaluation import Scope
 from slo_otel.ledger import MemoryLedger
+from slo_otel.plan import OVERFLOW
 from slo_otel.runtime import Handle, configure
 from slo_otel.runtime._configure import current, start
 from slo_otel.runtime._identity import INSTANCE, forked, identify
 from slo_otel.testing import InMemoryExporter, ManualClock, advance
 from tests.runtime.processes import POLICY
-from tests.runtime.samples import OTHER, PLAN, record
+from tests.runtime.samples import GOOD, OTHER, PLAN, record
 
 
 def _start(exporter: InMemoryExporter | None = None) -> Handle:
@@ -257,3 +258,32 @@ def test_a_forked_child_is_another_instance_of_the_same_service() -> None:
     child = forked(parent)
     assert child.attributes[INSTANCE] != parent.attributes[INSTANCE]
     assert (child.attributes["service.name"], child.attributes["cloud.region"]) == ("shop", "eu")
+
+
+@pytest.mark.parametrize("variable", ["SLO_OTEL_MAX_SERIES", "SLO_OTEL_MAX_VALUES", "SLO_OTEL_MAX_REASONS"])
+@pytest.mark.parametrize("written", ["abc", "-1", "1e3", "٣", "1000000000", "9" * 5_000])
+def test_a_limit_that_is_no_number_of_use_is_refused(
+    variable: str, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit that was mistyped must not be the default without a word; nothing has been started."""
+    monkeypatch.setenv(variable, written)
+    threads = threading.active_count()
+    with pytest.raises(ConfigurationError, match=rf"{variable} is .* write a number from \d"):
+        _start()
+    assert (instrumentation.active(), threading.active_count()) == (None, threads)
+
+
+def test_the_limits_of_the_environment_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each what passes the limit becomes one more: `overflow`, or the one series of its names and verdicts."""
+    for variable, limit in (("SERIES", 3), ("VALUES", 1), ("REASONS", 0)):
+        monkeypatch.setenv(f"SLO_OTEL_MAX_{variable}", str(limit))
+    handle = _start()
+    found = instrumentation.active()
+    assert found is not None
+    assert [found.bounds.value("pay", "tenant", text) for text in "ab"] == ["a", OVERFLOW]
+    assert found.bounds.reason("c") == OVERFLOW
+    for route in "abcdef":
+        found.recorder.cell(GOOD._replace(route=route)).record(0.1)
+    cells = found.recorder.snapshot(0, 0).cells
+    assert (len(cells), sum(cell.count for cell in cells)) == (4, 6)
+    assert handle.running
