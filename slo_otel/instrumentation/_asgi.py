@@ -6,20 +6,26 @@ look-up and one append; everything else goes through `Requests`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable  # noqa: F401 - of a type in a comment
+from typing import Final
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import Active, active, register
 from slo_otel.instrumentation._asgi_broken import watch_below
 from slo_otel.instrumentation._asgi_requests import (
+    ENDED,
     FAILED,
+    FIRST,
     FRAME,
-    Course,
+    STARTED,
     Extractor,
+    Request,
     Requests,
-    bound,
     checked,
+    course,
     is_gone,
+    left,
+    raised,
 )
 from slo_otel.instrumentation._asgi_types import (
     DISCONNECT,
@@ -34,14 +40,48 @@ from slo_otel.instrumentation._asgi_types import (
 )
 from slo_otel.instrumentation._asgi_validation import observe
 from slo_otel.instrumentation._asgi_websocket import connection
-from slo_otel.instrumentation._context import ANSWERED, GONE, HOLDER, OUTER, TOKEN, enter, here
+from slo_otel.instrumentation._context import ANSWERED, HOLDER, TOKEN, enter, here
 from slo_otel.instrumentation._lifespan import Flush, watch
 
-if TYPE_CHECKING:
-    from slo_otel.instrumentation._context import Frame
-    from slo_otel.recorder import Cell
-
 _BODIES: Final = frozenset({RESPONSE_BODY, RESPONSE_PATHSEND})
+
+
+async def _body(message: Message, send: Send, frame: Request) -> None:  # noqa: C901 - flat, and one call
+    """Send a part of the body; the event closes with the last one, if its status is below 500."""
+    try:
+        await send(message)
+    except BaseException as fault:
+        if is_gone(fault):
+            left(frame)
+        raise
+    try:
+        _, holder, outer, scope, _, requests, began, started, first, ended, gone = frame
+    except ValueError:  # the event is closed
+        return
+    if ended or started is None:
+        return
+    if message.get("more_body"):
+        if not first and message.get("body"):
+            frame[FIRST] = requests.perf()
+        return
+    ended = requests.perf()
+    target = None
+    if holder is requests and not (outer or first or gone):
+        try:
+            cell = requests.known[id(scope["route"])].cells[scope["method"]][started["status"]]
+        except KeyError:
+            target, cell = requests.bound(scope, started["status"])
+        if cell is not None:
+            frame.clear()
+            cell.append(ended - began)
+            if len(cell.pending) >= cell.limit:
+                cell.drain()
+            return
+    frame[ENDED] = ended
+    if started["status"] >= FAILED:
+        frame[TOKEN] = ANSWERED
+    else:
+        requests.answered(course(frame, target))
 
 
 class SLOMiddleware:
@@ -72,77 +112,43 @@ class SLOMiddleware:
         """Belong to another runtime, or to none (then every request passes by)."""
         self._requests = None if active is None else Requests(active, self.app, self._attributes)
 
-    # Closures over locals, and the record inlined: the cheapest form that was measured (benchmarks/asgi.py).
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 - see above
+    # What an application runs between two requests has emptied the processor's caches, so each instruction and each
+    # object here costs several times what it does in a loop. Hence one list; two functions whose defaults stand for
+    # cells, with types in comments, since annotations are objects too; no coroutine around the first message.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         requests = self._requests
         if requests is None or scope["type"] != "http" or FRAME in scope:
             await self._serve_other(requests, scope, receive, send)
             return
-        frame: Frame = [None, requests, here(), scope, False]
+        frame: Request = [None, requests, here(), scope, False, requests, requests.perf(), None, 0.0, 0.0, 0.0]
         scope[FRAME] = frame
         enter(frame)
-        started: Message | None = None
-        first = ended = left = 0.0
 
-        async def relay(message: Message) -> None:  # noqa: C901 - see above
-            nonlocal started, first, ended, left
+        def relay(message, send=send, frame=frame):  # type: (Message, Send, Request) -> Awaitable[None]
             kind = message["type"]
+            if kind in _BODIES:
+                return _body(message, send, frame)
             if kind == RESPONSE_START:
-                started = message
-            try:
-                await send(message)
-            except BaseException as fault:
-                if not ended and not left and is_gone(fault):
-                    left = requests.perf()
-                    frame[GONE] = True
-                raise
-            if kind not in _BODIES or ended or started is None:
-                return
-            if message.get("more_body"):
-                if not first and message.get("body"):
-                    first = requests.perf()
-                return
-            ended = requests.perf()
-            target = None
-            status = started["status"]
-            if status >= FAILED:
-                frame[TOKEN] = ANSWERED
-                return
-            if not first and not left and requests.plain and frame[HOLDER] is requests and not frame[OUTER]:
-                cell: Cell | None
-                try:
-                    cell = requests.table.known[id(scope["route"])].cells[scope["method"]][status]
-                except KeyError:
-                    target = requests.table.find(scope)
-                    cell = bound(target, scope, status)
-                if cell is not None:
-                    frame.clear()
-                    cell.append(ended - began)
-                    if len(cell.pending) >= cell.limit:
-                        cell.drain()
-                    return
-            requests.answered(Course(frame, scope, began, started, first, ended, left, target))
+                try:  # noqa: SIM105 - costs nothing where nothing is raised
+                    frame[STARTED] = message
+                except IndexError:  # the event is closed
+                    pass
+            return send(message)
 
-        async def heed() -> Message:
-            nonlocal left
+        async def heed(receive=receive, frame=frame):  # type: (Receive, Request) -> Message
             message = await receive()
-            if message["type"] == DISCONNECT and not ended and not left:
-                left = requests.perf()
-                frame[GONE] = True
+            if message["type"] == DISCONNECT:
+                left(frame)
             return message
 
-        began = requests.perf()
         try:
             await self.app(scope, heed, relay)
         except BaseException as fault:
-            if frame and frame[HOLDER] is not None:
-                requests.raised(Course(frame, scope, began, started, first, ended, left), fault)
-            else:
-                requests.after_body(scope, fault)
+            raised(requests, scope, send, frame, fault)
             raise
         if frame and frame[HOLDER] is not None:
-            requests.returned(Course(frame, scope, began, started, first, ended, left))
+            requests.returned(course(frame))
 
     async def _serve_other(self, requests: Requests | None, scope: Scope, receive: Receive, send: Send) -> None:
         """What is no request of ours: no runtime, an outer middleware of ours, a websocket, a lifespan."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 from slo_otel.errors import ConfigurationError, blame, swallow
-from slo_otel.instrumentation._asgi_types import Message, Scope
+from slo_otel.instrumentation._asgi_types import Message, Scope, Send
 from slo_otel.instrumentation._classify import classify
-from slo_otel.instrumentation._context import HOLDER, OUTER, SCOPE, Frame, leave
+from slo_otel.instrumentation._context import GONE, HOLDER, OUTER, SCOPE, Frame, leave
 from slo_otel.instrumentation._events import Event, close_event, event_of
 from slo_otel.instrumentation._routes import RouteTable, Target
 from slo_otel.instrumentation._tag import tags_of
@@ -35,6 +36,7 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "
 FAILED: Final = 500
 _STATUSES: Final = range(100, 600)
 _GONE: Final = "ClientDisconnect"
+_MOST_CHAINED: Final = 16
 _INCOMPLETE: Final = "incomplete_response"
 _NO_RESPONSE: Final = "no_response"
 _SERVER_CANCELLED: Final = "server_cancelled"
@@ -49,6 +51,15 @@ def checked(attributes: object) -> Extractor | None:
             f'attributes=lambda scope: {{"tenant": tenant_of(scope)}}; got {attributes!r}'
         )
     return cast("Extractor | None", attributes)
+
+
+Request: TypeAlias = list[Any]
+"""The frame of a request (`_context.Frame`), and behind that what the middleware sees of it, at these places."""
+_REQUESTS: Final = 5
+STARTED: Final = 7
+FIRST: Final = 8
+ENDED: Final = 9
+LEFT: Final = 10
 
 
 class Course(NamedTuple):
@@ -67,6 +78,45 @@ class Course(NamedTuple):
     """The client is known to have gone."""
     target: Target | None = None
     """Where it went, when that was looked up before."""
+
+
+def course(frame: Request, target: Target | None = None) -> Course:
+    """How the request of an open frame has gone."""
+    _, _, _, scope, _, _, began, started, first, ended, left_at = frame
+    return Course(frame, scope, began, started, first, ended, left_at, target)
+
+
+def left(frame: Request) -> None:
+    """The client of a request is known to have gone; once its answer is complete, that changes nothing."""
+    if len(frame) > LEFT and not frame[ENDED] and not frame[LEFT]:
+        frame[LEFT] = frame[_REQUESTS].perf()
+        frame[GONE] = True
+
+
+def raised(requests: Requests, scope: Scope, send: Send, frame: Request, fault: BaseException) -> None:
+    """The application raised: before its answer was complete, or after."""
+    if len(frame) <= LEFT:
+        requests.after_body(scope, fault)
+        return
+    if _came_out_of(send, fault):
+        left(frame)
+    requests.raised(course(frame), fault)
+
+
+def _came_out_of(send: Send, fault: BaseException) -> bool:
+    """Whether the server's `send` failed because nobody is there, told from an `OSError` of the application's own.
+
+    The first message is sent without a coroutine of ours around it, so that its failure is seen here only.
+    """
+    code = getattr(getattr(send, "__func__", send), "__code__", None)
+    chain: BaseException | None = fault
+    for _ in range(_MOST_CHAINED):
+        if chain is None or code is None:
+            return False
+        if is_gone(chain) and any(at.f_code is code for at, _ in walk_tb(chain.__traceback__)):
+            return True
+        chain = chain.__cause__ or chain.__context__
+    return False
 
 
 Close = TypeVar("Close", bound="Callable[..., None]")
@@ -89,7 +139,7 @@ def _harmless(close: Close) -> Close:
 class Requests:
     """The opener of one application's events under one runtime (`_context.Opener`)."""
 
-    __slots__ = ("_active", "_extract", "perf", "plain", "table", "websockets")
+    __slots__ = ("_active", "_extract", "known", "perf", "plain", "table", "websockets")
 
     def __init__(self, active: Active, app: object, extract: Extractor | None) -> None:
         self._active = active
@@ -98,6 +148,8 @@ class Requests:
         self.table = RouteTable(app)
         self.plain = extract is None and active.tap is None
         """Nobody asks for more than a status and a duration."""
+        self.known = self.table.known if self.plain else {}
+        """The targets of routes whose plain answers are recorded at once."""
         self.websockets = any(indicator.websocket for indicator in active.plan.indicators)
 
     # Called by whoever asks for the event while it is open.
@@ -121,6 +173,13 @@ class Requests:
 
     # Called by the middleware when the request is over.
 
+    def bound(self, scope: Scope, status: int) -> tuple[Target | None, Cell | None]:
+        """Where a request went that the route object alone does not tell, and the cell of its plain answer."""
+        if not self.plain or status >= FAILED:
+            return None, None
+        target = self.table.find(scope)
+        return target, _bound(target, scope, status)
+
     @_harmless
     def answered(self, course: Course) -> None:
         """The last body message left, or a status of 500 and above was held until the application returned."""
@@ -131,7 +190,7 @@ class Requests:
             self._close(course, target, outcome, status, error_type)
             return
         plain = self._is_plain(course)
-        if plain and (cell := bound(target, course.scope, status)) is not None:
+        if plain and (cell := _bound(target, course.scope, status)) is not None:
             leave(course.frame)
             cell.record(course.ended - course.began)
             return
@@ -211,12 +270,13 @@ class Requests:
         """Hold the cell of (target, method, status): the application bounds the first, the protocol the others."""
         cell = self._active.cells.find(event.key(outcome))
         if not cell.streamed and event.method is not None and event.status is not None:
-            target.cells.setdefault(event.method, {})[event.status] = cell
+            cells = target.cells if event.status < FAILED else target.failures
+            cells.setdefault(event.method, {})[event.status] = cell
 
 
-def bound(target: Target, scope: Scope, status: int) -> Cell | None:
-    """The cell of a plain answer of this target, if one was bound before."""
-    return target.cells.get(_method(scope), {}).get(status)
+def _bound(target: Target, scope: Scope, status: int) -> Cell | None:
+    cells = target.cells if status < FAILED else target.failures
+    return cells.get(_method(scope), {}).get(status)
 
 
 def _describe(event: Event, target: Target) -> None:

@@ -140,7 +140,8 @@ def leave(frame: Frame) -> None:
 def client_gone(frame: Frame) -> bool:
     """Whether the client of this event or of one around it is known to have gone."""
     return any(
-        each[GONE:] == [True] or getattr(holder, "client_gone", False) is True for each, holder in around(frame)
+        each[GONE : GONE + 1] == [True] or getattr(holder, "client_gone", False) is True
+        for each, holder in around(frame)
     )
 
 

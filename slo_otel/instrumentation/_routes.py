@@ -31,21 +31,27 @@ _MOUNT_REST: Final = "/{path}"
 
 
 class Target:
-    """One template and one handler, and the cells bound to them: by method, then by status."""
+    """One template and one handler, and the cells bound to them: by method, then by status.
 
-    __slots__ = ("cells", "endpoint", "template")
+    `cells` are those of answers that are recorded with their last body message, `failures` those of statuses of 500
+    and above, which are held until the application returns.
+    """
+
+    __slots__ = ("cells", "endpoint", "failures", "template")
 
     def __init__(self, template: str, endpoint: object) -> None:
         self.template = template
         self.endpoint = endpoint
         self.cells: dict[str, dict[int, Cell]] = {}
+        self.failures: dict[str, dict[int, Cell]] = {}
 
 
 class RouteTable:
     """The templates of one application.
 
     `known` maps the identity of a route object that has exactly one template to its target; the table keeps
-    every such object alive, so that an identity is never reused. Its size is that of the application.
+    every such object alive, so that an identity is never reused. Its size is that of the application. It is one
+    dictionary for good, which others hold.
     """
 
     def __init__(self, app: object) -> None:
@@ -138,7 +144,11 @@ class RouteTable:
                         ambiguous.add(id(name))
         for name_id in ambiguous:
             del known[name_id]
-        self.known, self._targets, self._held, self._built = known, targets, held, True
+        self.known.update(known)
+        for name_id in self.known.keys() - known.keys():
+            del self.known[name_id]
+        # Only now: an object that is still in `known` must not be freed, else another may get its identity.
+        self._targets, self._held, self._built = targets, held, True
 
     def _match(self, scope: Scope) -> Target | None:
         """Match once, as the router would: the first full match, else the first partial one (405)."""

@@ -237,6 +237,22 @@ def test_a_send_that_fails_is_the_client_that_left(make: Callable[..., App], fau
     assert (key.outcome, key.by_server) == (Outcome.CANCELLED, False)
 
 
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("fault", [ConnectionResetError("a database"), ClientDisconnect()])
+def test_an_os_error_of_the_application_is_no_client_that_left(fault: Exception, *, started: bool) -> None:
+    """Where nothing around the application answers for it: an upstream that is away is an exception."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if started:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise fault
+
+    with running() as world:
+        asyncio.run(exchange(SLOMiddleware(app), "/"))
+        assert world.key().outcome is Outcome.EXCEPTION
+        assert str(world.key().error_type).endswith(type(fault).__name__)
+
+
 @pytest.mark.parametrize(
     ("path", "fault", "outcome", "by_server"),
     [
