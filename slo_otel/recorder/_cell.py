@@ -33,7 +33,7 @@ class Cell(Gate):
     one append; where `counted`, a number of events. `record` and `add` do the same by call.
     """
 
-    __slots__ = ("_layout", "_state", "append", "counted", "floor", "limit", "pending", "refills", "streamed")
+    __slots__ = ("_layout", "_state", "append", "floor", "limit", "pending", "refills")
 
     def __init__(
         self, key: CellKey, judgements: tuple[Judgement, ...], layout: Layout, *, start_ns: int, limit: int
@@ -47,10 +47,18 @@ class Cell(Gate):
         """What `limit` never goes below."""
         self.refills = 0
         """Inline folds since the last snapshot. Only a hint for `limit`, so a lost one does not matter."""
-        self.streamed = layout.streamed
-        self.counted = layout.counted
         self._layout = layout
         self._state = CellSnapshot(key, judgements, start_ns, 0, layout.duration, layout.first_byte)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether a value is a pair of duration and first byte."""
+        return self._layout.streamed
+
+    @property
+    def counted(self) -> bool:
+        """Whether a value is a number of events, without durations."""
+        return self._layout.counted
 
     @property
     def key(self) -> CellKey:
@@ -64,10 +72,11 @@ class Cell(Gate):
 
     def record(self, duration: float, first_byte: float | None = None) -> None:
         """Add one event, whatever the shape of the cell. Seconds; `first_byte` None was never answered."""
-        if self.streamed:
+        layout = self._layout
+        if layout.streamed:
             self.append((duration, first_byte))
         else:
-            self.append(1 if self.counted else duration)
+            self.append(1 if layout.counted else duration)
         if len(self.pending) >= self.limit:
             self.drain()
 

@@ -51,10 +51,12 @@ class Layouts:
         self._latency = {each.name: each for each in plan.indicators if each.form is Form.LATENCY}
         self._layouts: dict[Layout, Layout] = {}
         self._judgements: dict[Judgement, Judgement] = {}
+        self._together: dict[tuple[Judgement, ...], tuple[Judgement, ...]] = {}
 
     def shared(self, judgements: tuple[Judgement, ...]) -> tuple[Judgement, ...]:
-        """The same judgements, each the one object that all cells hold."""
-        return tuple(self._judgements.setdefault(each, each) for each in judgements)
+        """The same judgements, each and all of them the one object that cells of these verdicts hold."""
+        together = tuple(self._judgements.setdefault(each, each) for each in judgements)
+        return self._together.setdefault(together, together)
 
     def of(self, key: CellKey, judgements: tuple[Judgement, ...]) -> Layout:
         """The layout of a cell."""
