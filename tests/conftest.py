@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 for name in [name for name in os.environ if name.startswith(("SLO_OTEL_", "OTEL_"))]:
     del os.environ[name]
 os.environ["SLO_OTEL_STRICT"] = "1"
+
+# A job in the background of a script ignores Ctrl-C, and so would every process that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
