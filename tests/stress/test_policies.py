@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests.policy.mutants import OPERATORS
-from tests.policy.mutants.__main__ import SEED
+from tests.policy.mutants.__main__ import MAX_MB, SEED
 from tests.policy.shared import POLICIES, ROOT
 from tests.stress import scaled
 
@@ -39,3 +39,12 @@ def test_there_are_enough_operators() -> None:
     names = [one.__name__ for one in OPERATORS]
     assert len(set(names)) == len(names) >= 12
     assert all(one.__doc__ for one in OPERATORS)
+
+
+def test_the_memory_of_the_mutants_is_their_own() -> None:
+    """A test process that is large itself does not make the loader look so."""
+    ballast = b"x" * (MAX_MB + 50) * 2**20
+    command = [sys.executable, "-m", "tests.policy.mutants", "nexus", "--seed", "1", "--parts", str(len(OPERATORS))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout
+    del ballast

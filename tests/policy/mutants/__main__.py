@@ -52,7 +52,13 @@ def _show(operator: Operator, original: Original, seed: str, index: int, file: P
 
 
 def _peak_mb() -> float:
-    """The most memory this process ever had, in MB."""
+    """The most memory this process ever had, in MB.
+
+    Linux' `ru_maxrss` includes what the parent had when it forked, so there the memory map is asked.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text(encoding="ascii").partition("VmHWM:")[2].split()[0]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
