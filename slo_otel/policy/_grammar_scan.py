@@ -16,6 +16,8 @@ T = TypeVar("T")
 NAME: Final = r"[\w.\-]+"
 _NUMBER: Final = r"(?:[0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18})"
 """Bounded, as in `units`: Python refuses to convert texts of thousands of digits."""
+_LONGEST: Final = 100_000
+"""Characters of one expression: what takes a tenth of a second to read, and nobody writes."""
 _END: Final = r"(?![\w.\-])"
 _SPACE: Final = re.compile(r"\s*")
 _NEXT: Final = re.compile(r"\S*")
@@ -50,7 +52,7 @@ def nearest(word: str, legal: Collection[str]) -> str:
     """`did you mean X?` for the closest legal word, else the list of them."""
     meant = closest(word, legal)
     if meant is None:
-        return f"write one of {', '.join(legal)}"
+        return f"write one of {', '.join(one for one in legal if one.isprintable())}"
     foreign = next((letter for letter in word if not letter.isascii()), None)
     looks = "" if foreign is None else f" {foreign!r} (U+{ord(foreign):04X}) is a letter of another script"
     return f"did you mean {meant!r}?{looks}"
@@ -60,6 +62,8 @@ class Scanner:
     """Reads one text from left to right; spaces between tokens are skipped."""
 
     def __init__(self, text: str) -> None:
+        if len(text) > _LONGEST:
+            raise GrammarError(f"a text of {len(text)} characters", 0, f"write at most {_LONGEST}, in parts")
         self.text = text
         self.at = 0
         self.skip()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from slo_otel import policy
+from slo_otel.errors import PolicyError
 from tests.policy.shared import HEAD, only, slo
 
 HTTP = "sli: {success: http, good: 2xx or 3xx}"
@@ -96,3 +98,20 @@ def test_a_tag_is_shown_as_it_is_written() -> None:
 def test_an_objective_that_is_none_lists_every_form() -> None:
     """A percentage is among what may be written."""
     assert "99.5%" in str(only(slo(f"{HTTP}\nobjective: good")).fix)
+
+
+def test_an_expression_of_a_hundred_thousand_characters_is_refused_by_its_length() -> None:
+    """It would be read for a second and more; the error says where it stands and how long it may be."""
+    found = only(slo(f"sli: {{success: http, good: {'2xx or ' * 20_000}2xx}}"))
+    assert (found.message, found.line) == ("a text of 140003 characters", 5)
+    assert "at most 100000" in str(found.fix)
+
+
+@pytest.mark.parametrize("character", ["\x07", "\ue000"])
+def test_what_a_message_offers_can_be_printed(character: str) -> None:
+    """A declared name with a character that no file may have is not offered for another one."""
+    with pytest.raises(PolicyError) as caught:
+        policy.loads(
+            slo("sli: {success: http, good: 2xx}\ntier: zzz", f"tiers: {{'{character}': {{}}, core: {{}}}}\n")
+        )
+    assert all(str(problem.fix).isprintable() for problem in caught.value.problems)
