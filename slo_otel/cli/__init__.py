@@ -15,15 +15,36 @@ pip install "slo-otel[cli]\""""
 
 
 def main() -> int:
-    """The `slo-otel` command: its exit code, 2 with the line to run when the `cli` extra is missing."""
+    """The `slo-otel` command: its exit code.
+
+    2 with the line to run when the `cli` extra is missing, and with the reason when the output cannot be written;
+    1 and not a word when whoever read it has left.
+    """
     missing = [library for library in _NEEDED if find_spec(library) is None]
     if missing:
         print(_MISSING.format(", ".join(missing)), file=sys.stderr)
         return 2
-    from slo_otel.cli._app import run
-
     _print_anything()
-    return run()
+    try:
+        return _run()
+    except BrokenPipeError:
+        code = 1
+    except OSError as fault:
+        print(f"slo-otel: {fault.strerror or fault}", file=sys.stderr)
+        code = 2
+    sys.stdout = None  # what it still holds cannot be written either, and the interpreter would complain at its end
+    return code
+
+
+def _run() -> int:
+    """Parse the arguments of the process and run the command, until its output is written."""
+    from slo_otel.cli._app import app
+
+    try:
+        app(prog_name="slo-otel")
+    finally:
+        sys.stdout.flush()
+    return 0
 
 
 def _print_anything() -> None:

@@ -21,12 +21,6 @@ app = typer.Typer(
 )
 
 
-def run() -> int:
-    """Parse the arguments of the process and run the command; its exit code."""
-    app(prog_name="slo-otel")
-    return 0
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"slo-otel {installed('slo-otel')}")

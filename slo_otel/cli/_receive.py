@@ -20,9 +20,6 @@ def receive_until_interrupted(host: str, port: int) -> int:
             _print_arrivals(receiver)
         except KeyboardInterrupt:
             print(f"\nreceived {receiver.requests} exports, {len(receiver.points())} series", flush=True)
-        except BrokenPipeError:
-            # The reader of a pipe left; without this the interpreter complains when it flushes at exit.
-            sys.stdout = None
     return 0
 
 

@@ -59,24 +59,26 @@ def configure(
     """
     if flag("SLO_OTEL_DISABLED"):
         return Handle(None)
-    return start(_plan(policy), resource=resource, ledger=ledger, exporter=exporter, clock=clock)
+    path = _path(policy or os.environ.get("SLO_OTEL_POLICY"))
+    return start(_plan(path), path, resource=resource, ledger=ledger, exporter=exporter, clock=clock)
 
 
 def start(
     plan: Plan,
+    file: str | None = None,
     *,
     resource: Resource | Mapping[str, str] | None = None,
     ledger: Ledger | None = None,
     exporter: MetricExporter | None = None,
     clock: Clock | None = None,
 ) -> Handle:
-    """`configure` for a plan that is compiled already."""
+    """`configure` for a plan that is compiled already, from `file`."""
     from slo_otel.runtime._assembly import Given, Runtime
 
     with _slot.lock:
         running = _slot.handle
         if running is None or not running.running:
-            _slot.handle = Handle(Runtime(plan, Given(resource, ledger, exporter, clock)))
+            _slot.handle = Handle(Runtime(plan, Given(resource, ledger, exporter, clock)), file)
             return _slot.handle
     if running.plan == plan:
         return running
@@ -95,8 +97,7 @@ def renew_lock() -> None:
     _slot.lock = threading.Lock()
 
 
-def _plan(policy: str | PathLike[str] | None) -> Plan:
-    path = _path(policy or os.environ.get("SLO_OTEL_POLICY"))
+def _plan(path: str) -> Plan:
     from slo_otel import policy as language
 
     try:

@@ -16,11 +16,22 @@ App = TypeVar("App")
 class Handle:
     """The running runtime of this process; with `SLO_OTEL_DISABLED` one that does nothing."""
 
-    __slots__ = ("_runtime",)
+    __slots__ = ("_policy", "_runtime")
 
-    def __init__(self, runtime: Runtime | None) -> None:
-        """`runtime` None is the handle of a disabled process."""
+    def __init__(self, runtime: Runtime | None, policy: str | None = None) -> None:
+        """`runtime` None is the handle of a disabled process; `policy` is the path of the file."""
         self._runtime = runtime
+        self._policy = policy
+
+    def __repr__(self) -> str:
+        """The service, whether it measures, and the policy's file."""
+        if self._runtime is None:
+            return "<slo_otel.Handle: disabled by SLO_OTEL_DISABLED>"
+        plan = self._runtime.plan
+        service = "/".join(filter(None, (plan.namespace, plan.service)))
+        state = "running" if self.running else "shut down"
+        file = "" if self._policy is None else f", policy {self._policy!r}"
+        return f"<slo_otel.Handle of {service}: {state}{file}>"
 
     def instrument(self, app: App) -> App:
         """Wrap an ASGI application in place, outermost, and return it (Starlette and FastAPI)."""

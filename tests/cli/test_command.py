@@ -28,7 +28,8 @@ slos:
     runbook: https://runbooks.example/checkout
     alerts: {page: {when: error_rate > 5% over 10m, runbook: https://runbooks.example/checkout}}
 """
-COMMAND = [sys.executable, "-c", "import sys; from slo_otel.cli import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-m", "slo_otel"]
+EACH = ("lint {}", "lint --json {}", "schema", "receive --port 0", "--version", "--help")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -114,10 +115,9 @@ def test_schema_is_a_json_schema_with_the_keys_of_a_policy(
 
 def test_without_the_extra_the_command_prints_the_line_to_run() -> None:
     """Without typer and rich the command exits 2 and names the exact install command, without a traceback."""
-    hide = "import sys; sys.modules['typer'] = sys.modules['rich'] = None; "
-    ended = subprocess.run(
-        [sys.executable, "-c", hide + COMMAND[2]], check=False, capture_output=True, text=True, timeout=30
-    )
+    hidden = "import sys; sys.modules['typer'] = sys.modules['rich'] = None; "
+    code = f"{hidden}from slo_otel.cli import main; sys.exit(main())"
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=30)
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[-1] == 'pip install "slo-otel[cli]"'
     assert "Traceback" not in ended.stderr
@@ -180,3 +180,29 @@ def test_receive_says_that_a_port_is_taken(
         taken.listen()
         assert run(monkeypatch, "receive", "--port", str(taken.getsockname()[1])) == 2
     assert "cannot listen on 127.0.0.1:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", EACH)
+def test_a_full_disk_is_one_line_and_exit_2(tmp_path: Path, command: str) -> None:
+    """Output that cannot be written is told in a line, whether it fails at once or when the command ends."""
+    arguments = command.format(written(tmp_path, GOOD)).split()
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, *arguments], check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
+        )
+    assert (ended.returncode, ended.stderr) == (2, "slo-otel: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", EACH)
+def test_a_reader_who_leaves_ends_it_quietly(tmp_path: Path, command: str) -> None:
+    """With nobody at the other end of the pipe the command ends with exit code 1 and not a word."""
+    arguments = command.format(written(tmp_path, GOOD)).split()
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [*COMMAND, *arguments], check=False, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=30
+        )
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (1, "")

@@ -85,6 +85,20 @@ def test_a_policy_file_is_read_compiled_and_recognised_again(
         configure()
 
 
+def test_a_handle_says_what_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a prompt or in a log it reads as service, policy file and whether it measures, in each of its states."""
+    path = tmp_path / "slo.yaml"
+    path.write_text(POLICY)
+    handle = configure(path, clock=ManualClock())
+    assert repr(handle) == f"<slo_otel.Handle of shop: running, policy {str(path)!r}>"
+    handle.shutdown()
+    assert repr(handle) == f"<slo_otel.Handle of shop: shut down, policy {str(path)!r}>"
+    without_file = start(replace(PLAN, namespace="eu"), clock=ManualClock())
+    assert repr(without_file) == "<slo_otel.Handle of eu/shop: running>"
+    monkeypatch.setenv("SLO_OTEL_DISABLED", "1")
+    assert repr(configure(path)) == "<slo_otel.Handle: disabled by SLO_OTEL_DISABLED>"
+
+
 def test_a_broken_policy_raises_every_mistake(tmp_path: Path) -> None:
     """The developer sees all of them at once, and nothing runs."""
     path = tmp_path / "slo.yaml"
