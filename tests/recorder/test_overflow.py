@@ -90,6 +90,14 @@ def test_names_without_a_bound_make_a_bounded_number_of_cells() -> None:
     assert sum(cell.count for cell in snapshot.cells) == 500
 
 
+def test_an_overflow_cell_goes_on_taking_its_names_when_no_more_may_be_made() -> None:
+    """A new series of names that have a cell already is counted under them, not under `overflow`."""
+    registry = recorder(max_series=1)
+    made = [registry.cell(CellKey(Kind.OPERATION, names=(f"job-{at}",), operation=f"job-{at}")) for at in range(40)]
+    again = [CellKey(Kind.OPERATION, names=(f"job-{at}",), operation="other") for at in range(1, 40)]
+    assert [registry.cell(key) for key in again] == made[1:]
+
+
 def test_a_known_series_keeps_its_cell_when_the_limit_is_reached() -> None:
     """Only new series overflow."""
     registry = recorder(max_series=2)

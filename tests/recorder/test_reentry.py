@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from slo_otel.recorder import Cell, CellSnapshot, Snapshot
+from slo_otel.recorder import Cell, CellSnapshot, GaugePoint, Snapshot
 from slo_otel.recorder import _cell as cell_module
 from slo_otel.recorder._fold import Value, folded
 from tests.recorder.samples import recorder, request
@@ -156,3 +156,13 @@ def test_a_finalizer_that_sets_the_same_gauge_meanwhile_takes_no_place_of_anothe
     registry.gauge(Nosy("depth", nth, lambda: registry.gauge("depth", 3.0, at_ns=3)), 2.0, at_ns=2)
     registry.gauge("other", 1.0, at_ns=1)
     assert {point.name for point in registry.snapshot(0, 0).gauges} == {"depth", "other"}
+
+
+@pytest.mark.parametrize("nth", range(1, 4))
+def test_a_finalizer_that_reads_while_a_gauge_is_being_set_sees_whole_gauges(nth: int) -> None:
+    """Between taking a place and keeping the value there is a point already, or the place is not taken yet."""
+    registry = recorder()
+    seen: list[GaugePoint] = []
+    registry.gauge(Nosy("depth", nth, lambda: seen.extend(registry.snapshot(0, 0).gauges)), 2.0, at_ns=2)
+    assert seen in ([], [GaugePoint("depth", (), 2.0, 2)])
+    assert registry.snapshot(0, 0).gauges == (GaugePoint("depth", (), 2.0, 2),)
