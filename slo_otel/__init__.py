@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from slo_otel.errors import ConfigurationError, MissingExtraError, PolicyError, SloOtelError
+from slo_otel.errors import ConfigurationError, PolicyError, SloOtelError
 from slo_otel.instrumentation import (
     Budget,
     Event,
@@ -44,7 +44,6 @@ __all__ = [
     "Event",
     "Handle",
     "Kind",
-    "MissingExtraError",
     "Outcome",
     "PolicyError",
     "SLOMiddleware",

@@ -2,8 +2,7 @@
 
     SloOtelError
     ├── PolicyError           the policy file is wrong: every mistake with file, line, column and a fix
-    ├── ConfigurationError    `configure`, `instrument` or an environment variable cannot work as written
-    └── MissingExtraError     an optional library is needed; the message is the command that installs it
+    └── ConfigurationError    `configure`, `instrument` or an environment variable cannot work as written
 
 Set-up mistakes raise one of these. At run time nothing of ours reaches the host: a fault goes through
 `swallow`, which counts it, logs it once per place, and re-raises only under `SLO_OTEL_STRICT`.
@@ -32,17 +31,6 @@ class SloOtelError(Exception):
 
 class ConfigurationError(SloOtelError):
     """The set-up cannot work as written; the message says what to write instead."""
-
-
-class MissingExtraError(SloOtelError):
-    """An optional dependency is missing.
-
-    `extra` is the name in `pip install "slo-otel[extra]"`.
-    """
-
-    def __init__(self, extra: str, needed_for: str) -> None:
-        super().__init__(f'{needed_for} needs the extra "{extra}": pip install "slo-otel[{extra}]"')
-        self.extra = extra
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,6 @@ SLO_TIER: Final = "slo.tier"
 SLO_DESCRIPTION: Final = "slo.description"
 SLO_RUNBOOK: Final = "slo.runbook"
 ERROR_TYPE: Final = "error.type"
-OVERFLOW: Final = "otel.metric.overflow"
 
 ATTRIBUTES: Final[dict[str, str]] = {
     "category": "slo.category",

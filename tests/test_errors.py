@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from slo_otel import errors
-from slo_otel.errors import MissingExtraError, PolicyError, Problem, SloOtelError
+from slo_otel.errors import ConfigurationError, PolicyError, Problem, SloOtelError
 
 FAULT = ValueError("ours")
 
@@ -23,12 +23,10 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     return [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "slo_otel"]
 
 
-def test_a_missing_extra_is_told_with_the_command_that_installs_it() -> None:
-    """The extra by its name, for programs, and the line to run, for people."""
-    missing = MissingExtraError("grpc", "OTLP over gRPC")
-    assert str(missing) == 'OTLP over gRPC needs the extra "grpc": pip install "slo-otel[grpc]"'
-    assert missing.extra == "grpc"
-    assert isinstance(missing, SloOtelError)
+def test_one_except_clause_takes_all_that_is_raised_on_purpose() -> None:
+    """Both kinds of mistake are a `SloOtelError`, and it is none of Python's own."""
+    assert SloOtelError.__mro__[1:] == (Exception, BaseException, object)
+    assert {ConfigurationError, PolicyError} == set(SloOtelError.__subclasses__())
 
 
 def test_a_policy_error_lists_every_problem_as_editors_read_them() -> None:

@@ -19,7 +19,6 @@ PUBLIC = {
     "Event",
     "Handle",
     "Kind",
-    "MissingExtraError",
     "Outcome",
     "PolicyError",
     "SLOMiddleware",

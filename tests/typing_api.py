@@ -39,6 +39,21 @@ def score(text: str, *, weight: float = 1.0) -> float:
     return len(text) * weight
 
 
+def unsure(answer: str) -> slo_otel.Outcome | None:
+    """A judge of texts."""
+    return slo_otel.Outcome.REJECTED if answer.startswith("perhaps") else None
+
+
+def curt(answer: str) -> str:
+    """No judge: it says no outcome."""
+    return answer
+
+
+slo_otel.track("ai_call", judge=unsure)
+slo_otel.track("ai_call", judge=curt)  # type: ignore[arg-type]  # what a judge says is checked
+slo_otel.track("ai_call", judge=lambda: None)  # type: ignore[arg-type,misc]  # and that it takes the result
+
+
 @slo_otel.track("stream")
 def items(n: int) -> Iterator[int]:
     """A generator."""
@@ -124,7 +139,7 @@ def start(app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]) 
         handle = slo_otel.configure("slo.yaml", resource={"service.version": "1"})
     except slo_otel.PolicyError as mistakes:
         raise SystemExit(str(mistakes.problems)) from mistakes
-    except (slo_otel.ConfigurationError, slo_otel.MissingExtraError) as mistake:
+    except slo_otel.ConfigurationError as mistake:
         raise SystemExit(str(mistake)) from mistake
     assert_type(handle, slo_otel.Handle)
     slo_otel.SLOMiddleware(app, attributes=lambda scope: {"tenant": str(scope["path"])})

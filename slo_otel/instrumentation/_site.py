@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Never, Protocol, cast
 
 from slo_otel.errors import blame, logger, swallow
 from slo_otel.instrumentation._active import Active, register
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from slo_otel.recorder import Cell
 
 Exceptions = tuple[type[BaseException], ...]
-Judge = Callable[..., Outcome | None]
+Judge = Callable[[Never], Outcome | None]
+"""Takes what the call returned, of whatever type it is; None leaves the outcome a success."""
 
 CLOSED: Final = "GeneratorExit"
 """The error type of what its consumer closed before it was done: a generator, a coroutine nobody awaits."""
@@ -239,7 +240,7 @@ class Site:
         if self._judge is None:
             return Outcome.SUCCESS
         try:
-            said = self._judge(result)
+            said = self._judge(cast("Never", result))
             return Outcome.SUCCESS if said is None else Outcome(said)
         except Exception as fault:  # noqa: BLE001 - the user's judge must not harm the call it judges
             blame(fault, f"the judge of {self._where}")
