@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from slo_otel.errors import Problem
+from slo_otel.policy._lint_attributes import warn_of_attributes
 from slo_otel.policy._lint_budget import warn_of_budgets
 from slo_otel.policy._lint_file import note_file, warn_of_file
 from slo_otel.policy._lint_matches import warn_of_matches
@@ -23,6 +24,7 @@ def remarks(reading: Reading, today: date) -> tuple[Problem, ...]:
         return ()
     scene = Scene(reading.document, reading.policy)
     warn_of_matches(scene)
+    warn_of_attributes(scene)
     warn_of_budgets(scene)
     warn_of_slos(scene)
     warn_of_file(scene, today)

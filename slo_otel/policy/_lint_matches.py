@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Final
 
 from slo_otel.plan import Match, NameTerm, RouteTerm
 from slo_otel.policy._document import Path
+from slo_otel.policy._grammar_scan import closest
 from slo_otel.policy._scene import Scene
+from slo_otel.policy._slip import slip_of
 
 _FOREIGN: Final = re.compile(r":(\w+)|<(?:\w+:)?(\w+)>")
 """A parameter as Express and Rails (`:id`), Flask and Django (`<id>`, `<int:id>`) write it."""
@@ -53,10 +54,10 @@ def _foreign(scene: Scene, path: Path, route: RouteTerm) -> None:
 
 def _slips(scene: Scene, path: Path, name: str) -> None:
     """A name that nothing declares may be an operation; one that is nearly a category is likelier a slip."""
-    declared = {one.lower(): one for one in (*scene.policy.categories, "http")}
+    declared = (*scene.policy.categories, "http")
     if name in scene.policy.categories or name in scene.policy.names:
         return
-    close = get_close_matches(name.lower(), declared, 1, _NEAR)
-    if close and path[:2] != ("categories", declared[close[0]]):
+    meant = closest(name, declared, _NEAR) or slip_of(name, declared)
+    if meant is not None and path[:2] != ("categories", meant):
         message = f"{name!r} is not declared: it matches operations and events of that name only"
-        scene.say(path, message, f"did you mean {declared[close[0]]!r}?", "near-name", level="warning")
+        scene.say(path, message, f"did you mean {meant!r}?", "near-name", level="warning")

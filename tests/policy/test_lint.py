@@ -13,6 +13,7 @@ from slo_otel.policy import lint
 from tests.policy.shared import POLICIES, slo
 
 HTTP = "sli: {success: http, good: 2xx or 3xx}"
+LATENCY = "sli: {latency: http, exclude: 4xx if"
 QUIET = "about: {owner: ann}\ndefaults: {runbook: R.md}\n"
 BUDGET = f"{HTTP}\nobjective: 99%\nmin_events: 100"
 TODAY = date(2026, 6, 1)
@@ -100,6 +101,22 @@ WARNED = [
     ("foreign-route", "sli: {errors: /search?q=x}", "sli: {errors: /search}"),
     ("near-name", "sli: {errors: HTTP}", "sli: {errors: http}"),
     ("near-name", "sli: {errors: http | chekout}", "sli: {errors: checkout | webhook}"),
+    ("near-name", "sli: {errors: htpp}", "sli: {errors: htmx}"),
+    ("near-attribute", f"{LATENCY} raeson=x}}", f"{LATENCY} reason=x}}"),
+    ("near-attribute", f"{LATENCY} reasons=x}}", f"{LATENCY} season=x}}"),
+    ("near-attribute", f"{LATENCY} method=GET and rute=/x}}", f"{LATENCY} method=GET and router=a}}"),
+    ("near-attribute", f"{LATENCY} http.route=/x}}", f"{LATENCY} http.flavor=1}}"),
+    ("near-attribute", f"{LATENCY} Reason=x}}", f"{LATENCY} operator=x}}"),
+    ("near-attribute", f"{HTTP}\nwhere: {{regoin: eu}}", f"{HTTP}\nwhere: {{region: eu}}"),
+    ("near-attribute", f"{HTTP}\nper: enviroment", f"{HTTP}\nper: envelope"),
+    ("near-attribute", f"{HTTP}\nkeep: [catgory]", f"{HTTP}\nkeep: [cat]"),
+    ("near-attribute", f"{HTTP}\nper: tenant\nwhere: {{tennant: a}}", f"{HTTP}\nper: tenant\nwhere: {{tenant: a}}"),
+    (
+        "near-attribute",
+        f"{HTTP}\nkeep: step_1\nwhere: {{setp_1: a}}",
+        f"{HTTP}\nkeep: step_1\nwhere: {{step_2: a}}",
+    ),
+    ("near-attribute", f"{HTTP.rstrip('}')}, users: cutomer}}", f"{HTTP.rstrip('}')}, users: customer}}"),
     ("dropped-leg", f"{HTTP}\nobjective: 93%\nmin_events: 20", f"{HTTP}\nobjective: 94%\nmin_events: 20"),
 ]
 
@@ -108,7 +125,7 @@ WARNED = [
 def test_a_likely_mistake_is_warned_of(said: Said, code: str, wrong: str, right: str) -> None:
     """Each warning is given once for what deserves it, with a fix, and not for its neighbour that does not."""
     head = f"{QUIET}severities: {{page: {{notify: log}}, ticket: {{notify: log}}, P9: {{notify: log}}}}\n"
-    head += "categories: {checkout: POST /checkout}\n"
+    head += "categories: {checkout: POST /checkout}\nattributes: {client: customer}\n"
     found = [one for one in said(wrong, head) if one.code == code]
     assert [one.level for one in found] == ["warning"]
     assert found[0].fix
@@ -120,6 +137,7 @@ def test_a_likely_mistake_is_warned_of(said: Said, code: str, wrong: str, right:
     [
         ("not-expanded", "namespace: ${TEAM}\n", "namespace: team$\n"),
         ("hidden-category", "categories: {http: POST /x}\n", "categories: {web: POST /x}\n"),
+        ("near-attribute", "synthetic: metod=HEAD\n", "synthetic: probe=true\n"),
     ],
 )
 def test_a_likely_mistake_at_the_top_is_warned_of(said: Said, code: str, head: str, neighbour: str) -> None:
