@@ -8,6 +8,9 @@ from typing import Final
 _SHORTEST: Final = 4
 """Letters of a word of which every neighbour may be a word of its own when it is shorter."""
 
+_LONGEST: Final = 100
+"""Letters of a word that nobody types."""
+
 
 def slip_of(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was likely meant to be: one letter too many, too few, another or in another place.
@@ -22,12 +25,13 @@ def slip_of(word: str, known: Iterable[str]) -> str | None:
 def _is_slip(word: str, meant: str) -> bool:
     if word == meant:
         return True
-    if len(meant) < _SHORTEST or word[0] != meant[0] or (word[:-1] == meant and word[-1] != "s"):
+    if not _SHORTEST <= len(meant) <= _LONGEST or abs(len(word) - len(meant)) > 1 or word[0] != meant[0]:
+        return False
+    if word[:-1] == meant and word[-1] != "s":
         return False
     left, right = _differing(word, meant)
-    return (left + right).isalpha() and (
-        max(len(left), len(right)) == 1 or (len(left) == 2 and left == right[::-1])
-    )
+    swapped = len(left) == 2 and left == right[::-1]
+    return (left + right).isalpha() and (swapped or max(len(left), len(right)) == 1)
 
 
 def _differing(one: str, other: str) -> tuple[str, str]:
