@@ -115,14 +115,16 @@ def _unwatched(scene: Scene, one: Expanded, level: Level) -> None:
 
 
 def _runbooks(scene: Scene) -> None:
-    bare = (one for one in scene.entries if one.runbook is None and any(_bare(one, level) for level in one.levels))
-    for path, name in dict.fromkeys((one.path[:2], one.slo.name) for one in bare):
+    """Of alerts that are written, and of the default ones where the file declares who hears of them."""
+    told: dict[Path, str] = {}
+    for one, level in scene.levels():
+        if one.runbook is None and any(alert.entry.runbook is None for alert in level.alerts):
+            told[one.path[:2]] = f"alerts of {one.slo.name}"
+        elif one.runbook is None and scene.policy.severities and any(kept_legs(one, level)):
+            told.setdefault(one.path[:2], f"the default burn-rate alerts of {one.slo.name}")
+    for path, alerts in told.items():
         fix = "add runbook: to the SLO, its tier or defaults"
-        _warn(scene, (*path, "name"), f"alerts of {name} have no runbook", fix, "no-runbook")
-
-
-def _bare(one: Expanded, level: Level) -> bool:
-    return any(alert.entry.runbook is None for alert in level.alerts) or any(kept_legs(one, level))
+        _warn(scene, (*path, "name"), f"{alerts} have no runbook", fix, "no-runbook")
 
 
 def _owners(scene: Scene) -> None:

@@ -164,7 +164,17 @@ def test_the_smallest_sample_is_printed(said: Said) -> None:
 
 def test_missing_owner_and_runbook(said: Said) -> None:
     """Without both there is one warning for the file and one for the SLO."""
-    assert codes(said(BUDGET, "")) == ["no-owner", "no-runbook"]
+    assert codes(said(f"{BUDGET}\nalerts: {{page: off_target for 1h}}", "")) == ["no-owner", "no-runbook"]
+
+
+def test_default_alerts_want_a_runbook_where_the_file_says_whom_they_reach(said: Said) -> None:
+    """Who declares severities is paged by alerts that stand nowhere in the file; without any they go to the log."""
+    owned = "about: {owner: ann}\n"
+    declared = f"{owned}severities: {{page: {{notify: log}}, ticket: {{notify: log}}}}\n"
+    assert codes(said(BUDGET, owned)) == []
+    [warning] = [one for one in said(BUDGET, declared) if one.level == "warning"]
+    assert (warning.code, warning.message) == ("no-runbook", "the default burn-rate alerts of one have no runbook")
+    assert codes(said(f"{BUDGET}\nbudget_alerts: none\nevaluate: check", declared)) == []
 
 
 def test_a_severity_that_reaches_nobody(said: Said) -> None:
