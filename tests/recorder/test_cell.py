@@ -130,6 +130,17 @@ def test_an_event_that_no_slo_counts_is_kept_without_bounds() -> None:
     assert state.duration.exponential == ((-9, 1),)
 
 
+@pytest.mark.parametrize("key", [request(), request(event_stream=True), counted("paid")])
+def test_an_event_changes_nothing_but_the_totals(key: CellKey) -> None:
+    """Series, verdicts and start, from which a reader knows a restarted cell, stay those of before."""
+    cell = recorder().cell(key)
+    before = cell.snapshot()
+    cell.record(0.3, 0.1)
+    after = cell.snapshot()
+    assert after[:3] == before[:3]
+    assert (before.start_ns, after.count) == (BORN, 1)
+
+
 def test_a_snapshot_takes_more_than_one_batch() -> None:
     """A backlog beyond what one inline fold takes is folded whole by a reader."""
     cell = recorder().cell(request())

@@ -98,6 +98,15 @@ def test_an_overflow_cell_goes_on_taking_its_names_when_no_more_may_be_made() ->
     assert [registry.cell(key) for key in again] == made[1:]
 
 
+def test_names_without_a_bound_keep_their_verdicts() -> None:
+    """Past the overflow cells that may have names, what is good and what is bad are still two cells."""
+    registry = recorder(max_series=1)
+    for at in range(40):
+        for status in (200, 500):
+            registry.cell(request(status)._replace(names=(f"job-{at}",))).record(0.3)
+    assert totals(registry.snapshot(0, 0))["available", None] == Tally(good=40, bad=40)
+
+
 def test_a_known_series_keeps_its_cell_when_the_limit_is_reached() -> None:
     """Only new series overflow."""
     registry = recorder(max_series=2)

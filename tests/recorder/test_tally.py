@@ -58,12 +58,14 @@ def test_the_sum_of_excluded_events_is_known_apart(durations: list[float]) -> No
 
 
 def test_totals_are_counted_beside_verdicts() -> None:
-    """An SLI given as bad of total counts an event as either, or as both."""
+    """An SLI given as good or bad of total counts an event as either, or as both."""
     cell = recorder().cell(counted("paid"))
     cell.add(4)
     state = cell.snapshot()
     assert tally(state, Fixed(None, total=True)) == Tally(total=4)
+    assert tally(state, Fixed(Verdict.GOOD, total=True)) == Tally(good=4, total=4)
     assert tally(state, Fixed(Verdict.BAD, total=True)) == Tally(bad=4, total=4)
+    assert tally(state, Fixed(Verdict.EXCLUDED, total=True)) == Tally(excluded=4, total=4)
     assert tally(state, Fixed(Verdict.EXCLUDED)) == Tally(excluded=4)
 
 
