@@ -168,6 +168,15 @@ def test_a_fault_in_folding_reaches_no_request_and_holds_no_memory(monkeypatch: 
     assert cell.snapshot().count == 1
 
 
+def test_a_fault_in_folding_is_raised_as_it_is_when_strict() -> None:
+    """Whoever develops sees what went wrong, and the gate is open again."""
+    cell = recorder().cell(request(event_stream=True))
+    cell.append(0.5)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="subscriptable"):
+            cell.snapshot()
+
+
 def test_a_cell_judged_whole_has_its_latency_thresholds_as_bounds_too() -> None:
     """A server's time-out is bad whatever it took; its histogram still adds up with the others bucket by bucket."""
     key = CellKey(Kind.HTTP, method="GET", route="/pay", outcome=Outcome.TIMEOUT)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from slo_otel.recorder import HTTP_BOUNDS, Histogram
 from slo_otel.recorder._exponential import EMPTY, SCALE, SMALLEST, Buckets, edge
+from slo_otel.recorder._few import few
 from slo_otel.recorder._fold import added
 from tests.recorder.samples import explicit, exponential
 
@@ -65,6 +66,17 @@ def test_few_values_go_in_one_by_one_as_they_do_sorted(batches: list[list[float]
     one_by_one, sorted_ = fold(batches, PLAIN), fold(batches, CUT)
     assert one_by_one._replace(sum=0.0, sums=(), cuts=()) == sorted_._replace(sum=0.0, sums=(), cuts=())
     assert math.isclose(one_by_one.sum, sorted_.sum, rel_tol=1e-12)
+
+
+def test_a_few_usual_values_need_no_sorting() -> None:
+    """The way for few answers by itself, into buckets that are there and into new ones, in any order."""
+    found, values = PLAIN, [1.5, 0.25, 0.4, 0.25]
+    for _ in range(2):
+        again = few(found, values)
+        assert again is not None
+        found = again
+    check_counts(found, values * 2)
+    assert found.sum == sum(values * 2)
 
 
 @pytest.mark.parametrize("size", [1, 2, 15, 16, 17, 64, 1023, 1024])
