@@ -38,6 +38,8 @@ _FIX: Final = 420
 _SHOWN: Final = 80
 """Characters of a tag that a message shows."""
 _OWN_TAG: Final = re.compile(r"(?:tag:yaml\.org,2002:|!!)(?:str|int|float|bool|map|seq)|!")
+_ENDLESS_TAG: Final = re.compile(r"(?<![^\s,\[{])!\S{1000}")
+"""The parser decodes a tag in the square of its length."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +157,9 @@ def _first_line(error: BaseException) -> str:
 def _refused(source: Source) -> Problem | None:
     if len(source.text) > MAX_CHARACTERS:
         return source.problem(0, f"a file of more than {MAX_CHARACTERS} characters", "split the policy", "too-long")
+    endless = _ENDLESS_TAG.search(source.text)
+    if endless is not None:
+        return source.problem(endless.start(), "a tag of more than 1000 characters", "remove the tag", "tag")
     found = UNPRINTABLE.search(source.text)
     if found is None:
         return None

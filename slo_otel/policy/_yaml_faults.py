@@ -51,6 +51,7 @@ _IN_OUR_WORDS: Final = (
         "close the bracket, or put a text with special characters into quotes",
     ),
     ("expected the node content", "a value is due here", "write a value, or close the bracket"),
+    ("expected URI escape", "'!' at the beginning makes a tag, where '%' has no place", "put the text into quotes"),
     ("that cannot start any token", "a text may not start with this character", "put the text into quotes"),
 )
 """A part of what the parser says; the same for people who do not know its grammar; what to write instead."""
@@ -152,7 +153,7 @@ def _explained(source: Source, text: str, error: MarkedYAMLError, index: int) ->
             start, "a route with '{' inside {…} or […] is not quoted", f'write "{whole}"', "unquoted-route"
         )
     words = f"{error.context or ''} {error.problem or ''}".strip()
-    if "escape" in words:
+    if "escape" in words and "URI" not in words:
         at = text.rfind("\\", 0, index + 1)
         return source.problem(at, f"the escape {text[at : at + 2]} is no character", _ESCAPE_FIX, "escape")
     if text[index : index + 1] == "\t":

@@ -36,6 +36,31 @@ def test_an_escape_that_makes_no_text_is_refused_at_its_text(
     assert str(found).replace("\n    ", " ").isprintable()
 
 
+@pytest.mark.parametrize("tag", ["!%", "!50%", "!a%zz", "!" + "%" * 50, "!%zz \\UFFFFFFFF"])
+def test_a_percent_sign_in_a_tag_is_no_escape_of_a_text(tag: str) -> None:
+    """It is refused where it stands, and no text with a backslash is blamed, repaired and read again."""
+    found = only(slo(f'{HTTP}\ndescription: "\\n"\nrunbook: {tag} x'))
+    assert (found.code, found.line) == ("yaml", 7)
+    assert found.column > 13
+    assert "'%'" in found.message
+
+
+@pytest.mark.parametrize("tag", ["!a", "!!%6eull", "!<tag:a>", "!" * 1000])
+def test_a_foreign_tag_is_refused_as_it_is_written(tag: str) -> None:
+    """The message has its beginning, whatever it decodes to."""
+    found = only(slo(f"{HTTP}\nrunbook: {tag} x"))
+    assert (found.code, (found.line, found.column)) == ("tag", (6, 14))
+    assert f"the tag {tag[:60]}" in found.message
+
+
+def test_an_endless_tag_is_refused_before_it_is_parsed() -> None:
+    """The parser would take the square of its length; an exclamation mark inside a text is none."""
+    found = only(slo(f"{HTTP}\nrunbook: {'!' * 900_000} x"))
+    assert (found.code, (found.line, found.column)) == ("tag", (6, 14))
+    assert found.message == "a tag of more than 1000 characters"
+    loads(slo(f"{HTTP}\nrunbook: R!{'x' * 1000}"))
+
+
 def test_escapes_that_make_text_are_text() -> None:
     """A line break, a letter and an emoji may be escapes; in single quotes a backslash is itself."""
     policy = loads(slo(HTTP + "\nrunbook: \"\\u00e9 \\U0001F600 \\n\"\ndescription: '\\UFFFFFFFF'"))

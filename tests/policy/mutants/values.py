@@ -80,7 +80,7 @@ def very_long_line(original: Original, dice: random.Random) -> Mutant | None:
     if value is None or value.quoted:
         return None
     unit = dice.choice(
-        ("a", "a ", "a > ", "/x ", "/", ">", " ", "- ", "&a ", "!", "'", "#", ":", ", ", "{", "[", "}")
+        ("a", "a ", "a > ", "/x ", "/", ">", " ", "- ", "&a ", "!", "!%", "'", "#", ":", ", ", "{", "[", "}")
     )
     new = unit * (dice.choice(_LONG[:-1]) // len(unit)) + dice.choice(("", "{", "]", '"', ": "))
     return original.edit(value.start, value.end, new, invalid=False, what=f"{len(new)} characters of {unit!r}")
@@ -105,6 +105,7 @@ _TAGS: Final = (
     "!!python/object/apply:os.system",
     "!!python/name:os.system",
     "!custom",
+    "!50%",
     "!!binary",
     "!!set",
     "!!omap",
