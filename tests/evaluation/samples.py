@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from slo_otel.evaluation import Group, Scope, Status, StatusSet, evaluate, needs
 from slo_otel.ledger import MemoryLedger
@@ -31,7 +33,7 @@ from slo_otel.plan import (
     judge,
 )
 from slo_otel.recorder import CellSnapshot, GaugePoint, Histogram, Limits, Mark, Snapshot
-from slo_otel.units import DAY_NS, SECOND_NS, Rolling, Window, parse_percent, seconds
+from slo_otel.units import DAY_NS, SECOND_NS, Period, Rolling, Window, parse_percent, seconds
 
 STEP = 15 * SECOND_NS
 T0 = 1_750_032_000 * SECOND_NS
@@ -164,6 +166,22 @@ def status(ledger: MemoryLedger, plan: Plan, now_ns: int, group: Mapping[str, st
     found = at(ledger, plan, now_ns).find(plan.slos[0].name, group)
     assert found is not None
     return found
+
+
+def period_of(period: Period, end_ns: int, zone: ZoneInfo) -> tuple[int, ...]:
+    """What the slices of one period have in common, by the calendar alone: the local date of their last moment."""
+    day = datetime.fromtimestamp(end_ns // SECOND_NS - 1, zone).date()
+    match period:
+        case Period.DAY:
+            return (day.toordinal(),)
+        case Period.WEEK:
+            return tuple(day.isocalendar())[:2]
+        case Period.MONTH:
+            return (day.year, day.month)
+        case Period.QUARTER:
+            return (day.year, (day.month + 2) // 3)
+        case Period.YEAR:
+            return (day.year,)
 
 
 def every(step_ns: int, start_ns: int, end_ns: int) -> range:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from slo_otel.evaluation import Counts, Scope, evaluate, needs
 from slo_otel.ledger import MemoryLedger
 from slo_otel.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Period, Rolling, Window
-from tests.evaluation.samples import STEP, T0, Writer, plan_of, ratio_slo, status
+from tests.evaluation.samples import STEP, T0, Writer, period_of, plan_of, ratio_slo, status
 
 QUARTER_HOUR = 15 * MINUTE_NS
 
@@ -118,21 +118,6 @@ def test_at_midnight_the_day_that_ends_is_shown_and_then_the_new_one() -> None:
     assert (after.as_of_ns, after.tally.good) == (midnight + QUARTER_HOUR, 100)
 
 
-def period_key(period: Period, day: date) -> tuple[int, ...]:
-    """What two days of one period have in common."""
-    match period:
-        case Period.DAY:
-            return (day.toordinal(),)
-        case Period.WEEK:
-            return tuple(day.isocalendar())[:2]
-        case Period.MONTH:
-            return (day.year, day.month)
-        case Period.QUARTER:
-            return (day.year, (day.month + 2) // 3)
-        case Period.YEAR:
-            return (day.year,)
-
-
 SPRING, AUTUMN = moment("2026-03-20", "UTC"), moment("2026-10-20", "UTC")
 MOMENTS = st.integers(0, 14 * 96 * 60).map(lambda steps: steps * STEP)
 
@@ -149,12 +134,8 @@ def test_calendar_windows_are_found_by_walking_back(period: Period, zone: str, b
     """A window starts where walking back in 15-minute slices from `as_of` the local date leaves the period."""
     found = asked(period, base + offset, zone)[0]
     tz = ZoneInfo(zone)
-
-    def key(end_ns: int) -> tuple[int, ...]:
-        return period_key(period, datetime.fromtimestamp(end_ns // SECOND_NS - 1, tz).date())
-
     start = found.end_ns
-    while key(start) == key(found.end_ns):
+    while period_of(period, start, tz) == period_of(period, found.end_ns, tz):
         start -= QUARTER_HOUR
     assert found.start_ns == start
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from slo_otel.evaluation import Status
 from slo_otel.ledger import MemoryLedger
 from slo_otel.plan import Verdict
 from slo_otel.units import HOUR_NS, MINUTE_NS, SECOND_NS, Period
-from tests.evaluation.samples import Writer, at, key_of, plan_of, ratio_slo
+from tests.evaluation.samples import Writer, at, key_of, period_of, plan_of, ratio_slo
 from tests.ledger.model import Model
 
 STEP = MINUTE_NS
@@ -36,30 +36,12 @@ MONDAY = [(46 * 60, Verdict.BAD, 1), (1, Verdict.BAD, 2), (3 * 1440, Verdict.GOO
 """The last slice of a week and the first of the next one, seen from days later, when both are thinned."""
 
 
-def period_of(period: Period, day: date) -> tuple[int, ...]:
-    """What the days of one period have in common, by the calendar alone."""
-    match period:
-        case Period.DAY:
-            return (day.toordinal(),)
-        case Period.WEEK:
-            return tuple(day.isocalendar())[:2]
-        case Period.MONTH:
-            return (day.year, day.month)
-        case Period.QUARTER:
-            return (day.year, (day.month + 2) // 3)
-        case Period.YEAR:
-            return (day.year,)
-
-
 def in_period(model: Model, period: Period, as_of_ns: int, zone: ZoneInfo) -> dict[Verdict, int]:
     """The events up to `as_of` whose slice has its last moment in the same period of local time."""
-
-    def key(end_ns: int) -> tuple[int, ...]:
-        return period_of(period, datetime.fromtimestamp(end_ns // SECOND_NS - 1, zone).date())
-
+    now = period_of(period, as_of_ns, zone)
     sums = dict.fromkeys(Verdict, 0)
     for event in model.events:
-        if event.end_ns <= as_of_ns and key(event.end_ns) == key(as_of_ns):
+        if event.end_ns <= as_of_ns and period_of(period, event.end_ns, zone) == now:
             sums[event.verdict] += event.count
     return sums
 
