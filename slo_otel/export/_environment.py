@@ -7,7 +7,9 @@ a local Collector are enough. Nothing there costs one log line, once; `OTEL_METR
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -68,7 +70,7 @@ def interval_ns() -> int:
     text = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", "").strip()
     if not text:
         return DEFAULT_INTERVAL_NS
-    if not text.isdigit() or not int(text):
+    if not re.fullmatch("0*[1-9][0-9]{0,11}", text):
         raise ConfigurationError(f"OTEL_METRIC_EXPORT_INTERVAL is {text!r}; write milliseconds, for example 60000")
     return int(text) * 1_000_000
 
@@ -79,11 +81,12 @@ def endpoint() -> str:
 
 
 def patience() -> float:
-    """Seconds an export may take: OTEL_EXPORTER_OTLP_TIMEOUT where it is set, at most 30, else 5."""
-    try:
-        return min(float(_otlp("TIMEOUT") or 5.0), 30.0)
-    except ValueError:
-        return 5.0
+    """Seconds an export may take: OTEL_EXPORTER_OTLP_TIMEOUT where it is a time, at most 30, else 5."""
+    with suppress(ValueError):
+        written = float(_otlp("TIMEOUT"))
+        if written > 0:
+            return min(written, 30.0)
+    return 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ def _retry_after(said: str | None) -> float | None:
     """Seconds, from seconds or a date (RFC 9110, 10.2.3); None for anything else."""
     if said is None:
         return None
-    if said.strip().isdigit():
+    if said.strip().isdecimal():
         return float(said)
     try:
         return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Final, Protocol
 
@@ -72,11 +73,9 @@ class ThreadLane:
     def _begin(self) -> tuple[SimpleQueue[Job | None], threading.Thread]:
         queue: SimpleQueue[Job | None] = SimpleQueue()
         thread = threading.Thread(target=_serve, args=(queue,), name="slo-otel-export", daemon=True)
-        try:
+        # While the interpreter exits: what is queued then is never run, and its sender's deadline says so.
+        with suppress(RuntimeError):
             thread.start()
-        except RuntimeError:
-            # The interpreter is exiting: what is queued now is never run, and its sender's deadline says so.
-            return queue, thread
         return queue, thread
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from slo_otel.errors import logger, swallow
-from slo_otel.instrumentation._active import Active, active
+from slo_otel.errors import swallow
+from slo_otel.instrumentation._active import active
 from slo_otel.instrumentation._bounds import text_of
 from slo_otel.units import SECOND_NS
 
@@ -43,7 +43,7 @@ def budget(slo: str, **group: str) -> Budget:
     if running is None:
         return _unknown(None)
     try:
-        _check(running, slo)
+        running.declared.check_slo(slo)
         return _found(running.statuses(), slo, group)
     except Exception as fault:  # noqa: BLE001 - reading a budget must not break the host
         swallow(fault, "budget")
@@ -65,8 +65,3 @@ def _found(statuses: StatusSet | None, slo: str, group: dict[str, str]) -> Budge
         return _unknown(statuses)
     remaining = None if status.budget is None else status.budget.remaining
     return Budget(remaining, status.state, datetime.fromtimestamp(status.as_of_ns / SECOND_NS, UTC), statuses.scope)
-
-
-def _check(running: Active, slo: str) -> None:
-    if running.declared.is_new_slo(slo):
-        logger.warning("slo_otel: budget(%r) asks for an SLO that the policy does not have", slo)

@@ -67,9 +67,9 @@ class Declared:
                 name,
             )
 
-    def is_new_slo(self, slo: str) -> bool:
-        """Whether no SLO has this name and nobody was told yet."""
+    def check_slo(self, slo: str) -> None:
+        """Say that no SLO has this name, once."""
         if slo in self._slos or slo in self._told_slos or len(self._told_slos) >= _MOST_WARNINGS:
-            return False
+            return
         self._told_slos.add(slo)
-        return True
+        logger.warning("slo_otel: budget(%r) asks for an SLO that the policy does not have", slo)

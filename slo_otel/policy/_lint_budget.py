@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from fractions import Fraction
 from typing import Final
 
@@ -112,9 +113,9 @@ def _looks_too_far(scene: Scene, one: Expanded, alert: ExpandedAlert) -> None:
 
 
 def export_interval_ns() -> int:
-    """`OTEL_METRIC_EXPORT_INTERVAL`, 60 s by default."""
-    text = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", "")
-    return (int(text) if text.isdigit() and int(text) else _EXPORT_MS) * 1_000_000
+    """`OTEL_METRIC_EXPORT_INTERVAL`, 60 s by default and where `configure` would refuse it."""
+    text = os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", "").strip()
+    return (int(text) if re.fullmatch("0*[1-9][0-9]{0,11}", text) else _EXPORT_MS) * 1_000_000
 
 
 def _short_window(scene: Scene, alert: ExpandedAlert) -> None:

@@ -12,6 +12,7 @@ from slo_otel.export import Exports, Outgoing, Own, paced, pause
 from slo_otel.ledger import Ledger
 from slo_otel.plan import Plan
 from slo_otel.recorder import Recorder, Snapshot
+from slo_otel.units import seconds
 
 
 class Driver:
@@ -48,7 +49,7 @@ class Driver:
         """Until the next tick or the next thing the export has to do."""
         reading = self._clock.read()
         wait_ns = min(self._ticker.wait_ns(reading.wall_ns), self._exports.wait_ns(reading.mono_ns))
-        return wait_ns / 1e9
+        return seconds(wait_ns)
 
     def flush(self, timeout: float) -> bool:
         """Send a snapshot of this moment; False when it did not arrive within `timeout` seconds."""

@@ -76,7 +76,7 @@ def texts(resource: Resource) -> dict[str, str]:
 def siblings() -> str | None:
     """What says that other processes serve the same traffic; None when nothing does."""
     workers = os.environ.get("WEB_CONCURRENCY", "").strip()
-    if workers.isdigit() and int(workers) > 1:
+    if workers.isdecimal() and workers.lstrip("0") not in ("", "1"):
         return f"WEB_CONCURRENCY={workers}"
     if "gunicorn.arbiter" in sys.modules:
         return "it runs under gunicorn"

@@ -13,6 +13,8 @@ from opentelemetry.sdk.metrics.export import (
     NumberDataPoint,
 )
 
+from slo_otel.names import prometheus_label
+
 Number = int | float
 
 
@@ -59,11 +61,11 @@ class InMemoryExporter(MetricExporter):
 
         None when there is no such series; `LookupError` when there are several.
         """
-        wanted = {key.replace("_", "."): value for key, value in attributes.items()}
+        wanted = {prometheus_label(key): value for key, value in attributes.items()}
         found = [
             value
             for told, value in self.values(name).items()
-            if wanted.items() <= {key.replace("_", "."): text for key, text in told}.items()
+            if wanted.items() <= {(prometheus_label(key), text) for key, text in told}
         ]
         if len(found) > 1:
             raise LookupError(f"{len(found)} series of {name} have {wanted}; name more attributes")

@@ -36,6 +36,8 @@ def test_the_environment_decides_whether_to_send(
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "15s", "milliseconds"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "0", "milliseconds"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "²", "milliseconds"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "9" * 5_000, "milliseconds"),
     ],
 )
 def test_an_environment_that_cannot_work_is_refused_with_a_fix(
@@ -53,8 +55,9 @@ def test_interval_and_patience_come_from_the_environment(monkeypatch: pytest.Mon
     monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "250")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "10000")
     assert (environment.interval_ns(), environment.patience()) == (SECOND // 4, 30.0)
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "soon")
-    assert environment.patience() == 5.0
+    for no_time in ("soon", "0", "-1", "nan"):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", no_time)
+        assert environment.patience() == 5.0
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,17 @@ def test_a_likely_mistake_at_the_top_is_warned_of(said: Said, code: str, head: s
     assert code not in codes(said(BUDGET, QUIET + neighbour))
 
 
+@pytest.mark.parametrize("interval", ["²", "often", "0", "9" * 5_000])
+def test_an_interval_that_is_none_is_the_default(
+    said: Said, interval: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`configure` refuses it; a look at the file is not the place."""
+    body = f"{HTTP}\nalerts: {{page: error_rate > 1% over 3m}}"
+    expected = codes(said(body))
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", interval)
+    assert codes(said(body)) == expected == ["short-window"]
+
+
 def test_the_share_already_spent_is_printed(said: Said) -> None:
     """`sli < 97%` at 99 % fires after three times the budget."""
     found = next(one for one in said(f"{BUDGET}\nalerts: {{page: sli < 97%}}") if one.code == "too-late")

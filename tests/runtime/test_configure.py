@@ -19,7 +19,7 @@ from slo_otel.ledger import MemoryLedger
 from slo_otel.plan import OVERFLOW
 from slo_otel.runtime import Handle, configure
 from slo_otel.runtime._configure import current, start
-from slo_otel.runtime._identity import INSTANCE, forked, identify
+from slo_otel.runtime._identity import INSTANCE, forked, identify, siblings
 from slo_otel.testing import InMemoryExporter, ManualClock, advance
 from tests.runtime.processes import POLICY
 from tests.runtime.samples import GOOD, OTHER, PLAN, record
@@ -238,6 +238,17 @@ def test_a_process_with_siblings_says_that_its_numbers_are_its_own(
         len([line for line in caplog.messages if "WEB_CONCURRENCY=2" in line and "this process only" in line]) == 1
     )
     assert handle.status().scope is Scope.PROCESS
+
+
+@pytest.mark.parametrize(
+    ("workers", "several"), [("1", False), ("01", False), ("two", False), ("²", False), ("12", True)]
+)
+def test_a_number_of_workers_above_one_means_siblings(
+    workers: str, several: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is no number says nothing, and breaks nothing."""
+    monkeypatch.setenv("WEB_CONCURRENCY", workers)
+    assert (siblings() is not None) is several
 
 
 def _running() -> bool:
