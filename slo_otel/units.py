@@ -17,6 +17,10 @@ SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 HOUR_NS = 60 * MINUTE_NS
 DAY_NS = 24 * HOUR_NS
+GRID_NS = 15 * MINUTE_NS
+"""Windows of a day and longer, and calendar periods, start and end at a multiple of this (POLICY.md 6)."""
+LONG_GRID_NS = HOUR_NS
+"""Windows of 90 days and longer, quarters and years do at a multiple of this."""
 
 _DURATION_NS = {"ms": 1_000_000, "s": SECOND_NS, "m": MINUTE_NS, "h": HOUR_NS, "d": DAY_NS}
 _NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?|\.[0-9]{1,18}"
@@ -92,6 +96,13 @@ class Period(StrEnum):
 
 
 Window: TypeAlias = Rolling | Period
+
+
+def grid_ns(length_ns: int, step_ns: int) -> int:
+    """What the length and the end of a window of this length are a multiple of."""
+    if length_ns < DAY_NS:
+        return step_ns
+    return GRID_NS if length_ns < 90 * DAY_NS else LONG_GRID_NS
 
 
 def parse_duration(text: str) -> int:

@@ -20,7 +20,9 @@ _UNSUPPORTED: Final = "unsupported"
 
 def lint_file(file: Path, *, strict: bool, as_json: bool) -> int:
     """Print the problems of a policy file; the exit code: 2 on errors, 1 when strict and not clean, else 0."""
-    problems = _problems(file)
+    from slo_otel.policy import lint
+
+    problems = lint(file)
     if as_json:
         print(json.dumps([asdict(problem) for problem in problems], indent=2))
     else:
@@ -33,16 +35,6 @@ def exit_code(problems: tuple[Problem, ...], *, strict: bool) -> int:
     if any(problem.level == "error" for problem in problems):
         return 2
     return int(strict and any(problem.level == "warning" or problem.code == _UNSUPPORTED for problem in problems))
-
-
-def _problems(file: Path) -> tuple[Problem, ...]:
-    from slo_otel.policy import lint
-
-    try:
-        return lint(file)
-    except (OSError, UnicodeDecodeError) as fault:
-        reason = fault.strerror if isinstance(fault, OSError) else f"not UTF-8 ({fault.reason})"
-        return (Problem(str(file), 1, 1, f"the file cannot be read: {reason}", code="unreadable"),)
 
 
 def _print(file: Path, problems: tuple[Problem, ...]) -> None:

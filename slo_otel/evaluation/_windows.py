@@ -12,12 +12,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from slo_otel.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Period, Rolling, Window
+from slo_otel.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Period, Rolling, Window, grid_ns
 
-GRID_NS: Final = 15 * MINUTE_NS
-"""Windows of a day and longer end at a multiple of this."""
-LONG_GRID_NS: Final = HOUR_NS
-"""Windows of 90 days and longer, quarters and years end at a multiple of this."""
 LOOK_BACKS_NS: Final = (
     5 * MINUTE_NS,
     30 * MINUTE_NS,
@@ -54,13 +50,6 @@ class Span(NamedTuple):
 def nominal_ns(window: Window) -> int:
     """The length of a window, without leap days and clock changes."""
     return window.length_ns if isinstance(window, Rolling) else NOMINAL_NS[window]
-
-
-def grid_ns(length_ns: int, step_ns: int) -> int:
-    """What the end of a window of this length is a multiple of."""
-    if length_ns < DAY_NS:
-        return step_ns
-    return GRID_NS if length_ns < 90 * DAY_NS else LONG_GRID_NS
 
 
 def span(window: Window, now_ns: int, step_ns: int, timezone: str) -> Span:

@@ -13,6 +13,7 @@ from slo_otel import names
 from slo_otel.export._durations import Bins, point
 from slo_otel.export._series import Attributes
 from slo_otel.recorder import HTTP_BOUNDS, Limits
+from slo_otel.units import seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def own_metrics(own: Own, born_ns: int, time_ns: int) -> tuple[Metric, ...]:
         number(names.SDK_DETACHED, "Look-ups of an event where none was open.", "{event}", limits.detached_events),
         number(names.SDK_DROPPED, "Journal lines that did not fit.", "{event}", limits.dropped_marks),
         number(names.SDK_FAULTS, "Faults of the SDK that it kept from the service.", "{fault}", own.faults),
-        number(names.SDK_CPU_TIME, "CPU time of the SDK's threads.", "s", own.cpu_ns / 1e9),
+        number(names.SDK_CPU_TIME, "CPU time of the SDK's threads.", "s", seconds(own.cpu_ns)),
         _export_durations(own.exports, start_ns, time_ns),
     )
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from slo_otel.plan import Condition, Plan
-from slo_otel.units import DAY_NS, HOUR_NS, MINUTE_NS, Period, Rolling, Window
+from slo_otel.units import DAY_NS, HOUR_NS, Period, Rolling, Window
 
 FINE_NS: Final = 2 * DAY_NS
 """For this long slices are as wide as the step; then as wide as the grid (DESIGN.md 3)."""
-GRID_NS: Final = 15 * MINUTE_NS
-"""Every window of a day or more, and every calendar period, starts and ends at a multiple of this."""
 LONGEST_NS: Final = {
     Period.DAY: DAY_NS + HOUR_NS,
     Period.WEEK: 7 * DAY_NS + HOUR_NS,

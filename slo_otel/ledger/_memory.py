@@ -27,7 +27,7 @@ from slo_otel.evaluation import (
     StatusSet,
 )
 from slo_otel.ledger._gauges import Gauges
-from slo_otel.ledger._horizon import GRID_NS, horizon
+from slo_otel.ledger._horizon import horizon
 from slo_otel.ledger._journal import Journal
 from slo_otel.ledger._names import Watched, group_of, watched
 from slo_otel.ledger._protocol import Lease, LedgerHealth
@@ -37,6 +37,7 @@ from slo_otel.ledger._timeline import Place, Timeline
 from slo_otel.ledger._writers import Target, Writers, target_of
 from slo_otel.plan import Measure, Plan
 from slo_otel.recorder import CellSnapshot, Snapshot, Tally
+from slo_otel.units import GRID_NS
 
 _LEASE: Final = Lease("memory", 0)
 _SUBJECT: Final = attrgetter("measure", "dims", "where")

@@ -33,14 +33,13 @@ from slo_otel.policy._fit import kind_of, length_of, objective_fits, objective_f
 from slo_otel.policy._scene import Scene
 from slo_otel.units import (
     DAY_NS,
-    HOUR_NS,
-    MINUTE_NS,
     Dimension,
     Quantity,
     Rolling,
     decimal_text,
     format_duration,
     format_percent,
+    grid_ns,
 )
 
 _YEAR: Final = 366 * DAY_NS
@@ -62,19 +61,13 @@ def check_fit(scene: Scene) -> None:
 def _window(scene: Scene, one: Expanded) -> None:
     path = scene.written_at(one, "window")
     if isinstance(one.window, Rolling):
-        _multiple(scene, path, "the window", one.window.length_ns, _grid(scene, one.window.length_ns))
-        if one.window.length_ns > _YEAR:
+        length = one.window.length_ns
+        _multiple(scene, path, "the window", length, grid_ns(length, scene.policy.step))
+        if length > _YEAR:
             scene.say(path, f"a window of {one.window} is longer than a year", "write at most 366d", "window")
     if not isinstance(one.budgeting, Occurrences):
         path = scene.written_at(one, "budgeting")
         _multiple(scene, path, "the slice", one.budgeting.width_ns, scene.policy.step)
-
-
-def _grid(scene: Scene, length: int) -> int:
-    """What a window must be a multiple of (POLICY.md 6): the step, 15 min from a day, 1 h from 90 d."""
-    if length >= 90 * DAY_NS:
-        return HOUR_NS
-    return 15 * MINUTE_NS if length >= DAY_NS else scene.policy.step
 
 
 def _multiple(scene: Scene, path: Path, what: str, length: int, grid: int) -> None:

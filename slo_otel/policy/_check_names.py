@@ -43,7 +43,7 @@ def check_names(scene: Scene) -> None:
     for one in _references(scene):
         if scene.left_out(_SECTIONS[one.kind]) or one.name in declared[one.kind]:
             continue
-        if one.kind == "SLO" and _may_be_left_out(scene, one.name):
+        if one.kind == "SLO" and _one_was_left_out(scene):
             continue
         scene.say(
             one.path,
@@ -79,9 +79,9 @@ def _declared(scene: Scene, kind: str) -> tuple[str, ...]:
             return scene.document.keys_at(_SECTIONS[kind])
 
 
-def _may_be_left_out(scene: Scene, name: str) -> bool:
+def _one_was_left_out(scene: Scene) -> bool:
     """Whether an entry with mistakes of its own may be the one that is meant."""
-    return any(path[:1] == ("slos",) for path in scene.document.left_out) and bool(name)
+    return any(path[:1] == ("slos",) for path in scene.document.left_out)
 
 
 def _references(scene: Scene) -> Iterator[Reference]:

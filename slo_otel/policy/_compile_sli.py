@@ -23,7 +23,6 @@ from slo_otel.plan import (
     Predicate,
     RatioRule,
     Selection,
-    Where,
 )
 from slo_otel.policy._aliases import Aliases
 from slo_otel.policy._expand import Expanded
@@ -81,7 +80,7 @@ class SliCompiler:
 
     def _selection(self, one: Expanded) -> Selection:
         where, unless = self.aliases.where(one.where), tuple(map(self.aliases.where, one.unless))
-        return Selection(self.aliases.match(_match(one.sli)), where, _decided(unless))
+        return Selection(self.aliases.match(_match(one.sli)), where, tuple(dict.fromkeys(unless)))
 
     def _rule(self, one: Expanded) -> RatioRule | CountedRule | LatencyRule | NoRule:
         match one.sli:
@@ -136,10 +135,6 @@ def _parts(sli: CountedSli) -> tuple[str | None, str | None, str | None]:
 def _normal(match: Match) -> Match:
     """The same match whatever the order of its terms."""
     return Match(tuple(sorted(match.terms, key=repr)), tuple(sorted(match.excepted, key=repr)))
-
-
-def _decided(unless: tuple[Where, ...]) -> tuple[Where, ...]:
-    return tuple(dict.fromkeys(unless))
 
 
 def _objective_thresholds(one: Expanded) -> tuple[int, ...]:
