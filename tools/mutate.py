@@ -11,6 +11,8 @@ matter. Mutants are told apart by their function and the lines they change, so m
 
 from __future__ import annotations
 
+import ast
+import difflib
 import os
 import re
 import shutil
@@ -21,6 +23,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypedDict
 
 import environment
@@ -35,6 +38,8 @@ _RESULT = re.compile(r"\s+(\S+__mutmut_\d+): (.+)")
 _EVERY = 10.0
 _LONGEST = 20
 """Seconds of CPU that a process of its own may take; a mutant that takes more does not end."""
+_PATIENCE = 60
+"""Seconds that one test of it may take, however busy the machine is; a mutant that waits for ever takes no CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def mutate(patterns: list[str]) -> None:
 
 
 def results() -> dict[str, str]:
-    """Every mutant that was tried, and what became of it: killed, survived, timeout, no tests, …"""
+    """Every mutant that was tried, and what became of it: killed, survived, timeout, no tests, suspicious, …"""
     listed = subprocess.run(
         command("mutmut", "results", "--all", "true"), cwd=STAGE, check=True, capture_output=True, text=True
     )
@@ -104,11 +109,24 @@ def results() -> dict[str, str]:
 
 
 def change(name: str) -> Change:
-    """What one mutant is."""
-    shown = subprocess.run(command("mutmut", "show", name), cwd=STAGE, check=True, capture_output=True, text=True)
-    lines = [line for line in shown.stdout.splitlines() if not line.startswith(("---", "+++"))]
-    before, after = ("\n".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in ("-", "+"))
+    """What one mutant is: how the lines of its function differ from those of the original beside it."""
+    known, own = functions(module(name)), name.rpartition(".")[2]
+    pair = known[own.rpartition("_")[0] + "_orig"], known[own]
+    different = list(difflib.unified_diff(*pair, n=0, lineterm=""))[2:]
+    before, after = ("\n".join(line[1:].strip() for line in different if line.startswith(sign)) for sign in "-+")
     return Change(function(name), before, after)
+
+
+@lru_cache
+def functions(module: str) -> dict[str, list[str]]:
+    """The lines of every function of a mutated module by its name, mutants and originals, without that name."""
+    source = (STAGE / "mutants" / module.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8")
+    lines = source.splitlines()
+    return {
+        node.name: [line.replace(node.name, "") for line in lines[node.lineno - 1 : node.end_lineno]]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 def module(name: str) -> str:
@@ -128,7 +146,7 @@ def outlives(name: str) -> bool:
     configured = tomllib.loads((STAGE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
     stage = module(name).split(".")[1]
     tests = [words for words in configured["pytest_add_cli_args_test_selection"] if stage in words]
-    pytest = ("python", "-m", "pytest", "-x", "-q", "-p", "no:randomly", *tests)
+    pytest = ("python", "-m", "pytest", "-x", "-q", "-p", "no:randomly", f"--timeout={_PATIENCE}", *tests)
     run = command("sh", "-c", f'ulimit -t {_LONGEST}; exec "$@"', "sh", *pytest, MUTANT_UNDER_TEST=name)
     return subprocess.run(run, cwd=STAGE / "mutants", check=False, capture_output=True).returncode == 0
 
@@ -146,7 +164,7 @@ def judged() -> dict[Change, str]:
 def survivors(found: dict[str, str], known: dict[Change, str]) -> Iterator[tuple[str, Change, bool]]:
     """Who was not noticed: its name, what it is, and whether it is judged."""
     for name, verdict in found.items():
-        if verdict in {"survived", "no tests", "timeout"}:
+        if verdict != "killed":
             what = change(name)
             if what in known:
                 yield name, what, True
