@@ -103,3 +103,14 @@ def test_a_budget_too_small_for_its_series_is_refused_with_the_size_that_fits(se
     with pytest.raises(ConfigurationError, match="max_pending=") as refused:
         recorder(max_series=series, max_pending=pending)
     assert "write at least" in str(refused.value)
+
+
+@pytest.mark.parametrize("series", [1, 100, 10_000])
+def test_the_size_that_a_refusal_names_is_the_smallest_that_fits(series: int) -> None:
+    """Whoever writes what the message says is not refused again, and need not write more."""
+    with pytest.raises(ConfigurationError) as refused:
+        Budget(series, 16, 0)
+    need = int(str(refused.value).rpartition("=")[2])
+    assert Budget(series, 16, need).series.take() == 1
+    with pytest.raises(ConfigurationError):
+        Budget(series, 16, need - 1)

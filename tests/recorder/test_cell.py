@@ -6,7 +6,7 @@ import pytest
 
 from slo_otel import errors
 from slo_otel.plan import CellKey, Fixed, Kind, Outcome, Split, Verdict
-from slo_otel.recorder import HTTP_BOUNDS, Cell, Tally, tally
+from slo_otel.recorder import HTTP_BOUNDS, Cell, Histogram, Tally, tally
 from tests.recorder.samples import BORN, counted, left, recorder, request
 
 
@@ -56,6 +56,16 @@ def test_a_timed_cell_has_the_thresholds_and_the_bounds_of_the_conventions() -> 
     assert state.duration.bounds == tuple(sorted({*HTTP_BOUNDS, 0.2, 0.4}))
     assert (state.duration.cuts, state.duration.sums, state.first_byte) == ((), (), None)
     assert state.start_ns == BORN
+
+
+def test_a_new_cell_has_counted_nothing() -> None:
+    """Both histograms begin empty, with a sum of zero on each side of every cut."""
+    bounds = tuple(sorted({*HTTP_BOUNDS, 0.2, 0.4}))
+    streamed, cut = recorder().cell(request(event_stream=True)).snapshot(), recorder().cell(left()).snapshot()
+    empty = Histogram(bounds, (0,) * 17, 0.0, 3, (), 0)
+    assert (streamed.count, streamed.duration, streamed.first_byte) == (0, empty, empty)
+    bounds = tuple(sorted({*bounds, 2.0}))
+    assert cut.duration == Histogram(bounds, (0,) * 18, 0.0, 3, (), 0, (0.0, 0.0, 0.0), (0.4, 2.0))
 
 
 def test_a_cancelled_cell_is_cut_where_each_slo_loses_patience() -> None:

@@ -10,8 +10,10 @@ from typing import Self
 
 import pytest
 
+from slo_otel.plan import CellKey, Judgement, Plan, judge
 from slo_otel.recorder import Cell, CellSnapshot, GaugePoint, Snapshot
 from slo_otel.recorder import _cell as cell_module
+from slo_otel.recorder import _registry as registry_module
 from slo_otel.recorder._fold import Value, folded
 from tests.recorder.samples import recorder, request
 from tests.recorder.storm import alarm_in, alarms
@@ -94,8 +96,8 @@ def test_a_fold_whose_thread_is_frozen_holds_up_a_snapshot_for_a_second_at_most(
 def test_a_finalizer_that_finds_the_same_series_meanwhile_gets_the_same_cell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two cells for one key would split its events; the one that came first is everybody's."""
-    registry = recorder()
+    """Two cells for one key would split its events; the one that came first is everybody's, and takes one place."""
+    registry = recorder(max_series=2)
     inner: list[Cell] = []
     made = cell_module.Cell.__init__
 
@@ -109,6 +111,24 @@ def test_a_finalizer_that_finds_the_same_series_meanwhile_gets_the_same_cell(
     outer = registry.cell(request())
     assert outer is inner[0]
     assert registry.snapshot(0, 0).limits.series == 1
+    assert not registry.cell(request(500)).key.overflow
+
+
+def test_a_series_that_somebody_makes_meanwhile_in_the_last_place_does_not_overflow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever finds no place left looks again whether its series is there by now."""
+    registry = recorder(max_series=1)
+    inner: list[Cell] = []
+
+    def interrupted(plan: Plan, key: CellKey) -> tuple[Judgement, ...]:
+        monkeypatch.setattr(registry_module, "judge", judge)
+        inner.append(registry.cell(key))
+        return judge(plan, key)
+
+    monkeypatch.setattr(registry_module, "judge", interrupted)
+    assert registry.cell(request()) is inner[0]
+    assert not inner[0].key.overflow
 
 
 class Nosy(str):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from slo_otel.recorder import GaugePoint, Limits, Mark
-from tests.recorder.samples import BORN, PLAN, counted, recorder, request
+from slo_otel.recorder import GaugePoint, Limits, Mark, Recorder
+from tests.recorder.samples import BORN, PLAN, Clock, counted, recorder, request
 
 
 def test_a_key_has_one_cell_judged_once() -> None:
@@ -14,6 +14,14 @@ def test_a_key_has_one_cell_judged_once() -> None:
     assert registry.cell(request()) is cell
     assert registry.cell(request(500)) is not cell
     assert [each.indicator for each in cell.judgements] == ["available", "fast", "fast"]
+
+
+def test_a_registry_keeps_the_resource_it_was_given() -> None:
+    """What the caller does to its own mapping afterwards changes nothing."""
+    given = {"service.name": "shop"}
+    registry = Recorder(PLAN, clock=Clock(), writer="w", resource=given)
+    given.clear()
+    assert registry.resource == {"service.name": "shop"}
 
 
 def test_a_snapshot_is_of_its_writer_and_its_times() -> None:
