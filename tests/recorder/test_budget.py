@@ -86,7 +86,7 @@ def test_a_limit_that_shrinks_leaves_no_more_pending_than_it_allows() -> None:
 
 @pytest.mark.parametrize(("series", "pending"), [(1, 2**19), (100, 2**13), (10_000, 2**16), (10_000, 2**19)])
 def test_permits_and_growth_add_up_to_the_budget(series: int, pending: int) -> None:
-    """Nothing is handed out twice, and every series has a permit."""
+    """Nothing is handed out twice, every series has a permit, half is kept for growth, or more if all are large."""
     budget = Budget(series, 16, pending)
     permits = []
     while (permit := budget.series.take()) is not None:
@@ -94,6 +94,7 @@ def test_permits_and_growth_add_up_to_the_budget(series: int, pending: int) -> N
     assert len(permits) == series
     assert sum(permits) + 16 * START + budget.growth == pending
     assert permits == sorted(permits, reverse=True)
+    assert 0 <= budget.growth - pending // 2 < START or set(permits) == {START}
     assert [budget.overflow.take() for _ in range(17)] == [START] * 16 + [None]
 
 
@@ -105,12 +106,12 @@ def test_a_budget_too_small_for_its_series_is_refused_with_the_size_that_fits(se
     assert "write at least" in str(refused.value)
 
 
-@pytest.mark.parametrize("series", [1, 100, 10_000])
+@pytest.mark.parametrize("series", [0, 1, 100, 10_000])
 def test_the_size_that_a_refusal_names_is_the_smallest_that_fits(series: int) -> None:
     """Whoever writes what the message says is not refused again, and need not write more."""
     with pytest.raises(ConfigurationError) as refused:
         Budget(series, 16, 0)
     need = int(str(refused.value).rpartition("=")[2])
-    assert Budget(series, 16, need).series.take() == 1
+    assert Budget(max(1, series), 16, need).series.take() == 1
     with pytest.raises(ConfigurationError):
-        Budget(series, 16, need - 1)
+        Budget(max(1, series), 16, need - 1)
