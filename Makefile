@@ -10,7 +10,7 @@ WORKERS ?= 2
 # The peers are installed beside the package in an environment of their own.
 BENCH := .venv-bench
 
-.PHONY: help setup check format test soak mutate demo e2e upstream bench wheel interpreters clean
+.PHONY: help setup check format test soak mutate demo e2e upstream bench wheel interpreters lowest clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -62,6 +62,9 @@ wheel: $(STAMP) ## build sdist and wheel, install the wheel alone in a new envir
 
 interpreters: $(STAMP) ## the tests on every other supported interpreter found
 	$(BIN)/python tools/interpreters.py
+
+lowest: $(STAMP) ## the tests with the lowest versions that pyproject.toml declares; ONLY=tests/cli for a part of them
+	$(BIN)/python tools/lowest.py $(ONLY)
 
 clean: ## remove what the targets made
 	rm -rf .venv $(BENCH) .cache build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis

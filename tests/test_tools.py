@@ -81,6 +81,17 @@ def test_a_free_threaded_build_is_told_from_the_usual_one(tmp_path: Path) -> Non
     assert "none found" not in ended.stdout
 
 
+def test_every_dependency_of_users_has_a_lower_bound_that_can_be_pinned() -> None:
+    """`make lowest` tries just what pyproject.toml declares, and a requirement without a bound stops it."""
+    code = "import lowest; print(*lowest.pins(lowest.declared())); print(*lowest.pins(['a.b-c>=1.2,<3', 'd']))"
+    ended = run(sys.executable, "-c", f"import sys; sys.path.insert(0, 'tools'); {code}", path="")
+    pinned = ended.stdout.split()
+    assert {one.split("==")[0] for one in pinned} >= {"pydantic", "requests", "ruamel.yaml", "typer"}
+    assert all(one.count("==") == 1 and one.split("==")[1][0].isdigit() for one in pinned)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "ValueError: d has no lower bound"
+
+
 def interpreters(pyenv: Path) -> subprocess.CompletedProcess[str]:
     """Look for interpreters in this pyenv and nowhere else."""
     variables = {"PATH": str(pyenv), "PYENV_ROOT": str(pyenv)}

@@ -233,7 +233,7 @@ def test_a_hanging_collector_costs_no_thread(receiver: Receiver) -> None:
     with _threaded() as exports:
         for _ in range(12):
             assert not exports.flush(outgoing(1), 0.02)
-        assert [thread.name for thread in threading.enumerate()].count("slo-otel-export") == 1
+        assert until(lambda: [thread.name for thread in threading.enumerate()].count("slo-otel-export") == 1)
         receiver.answer = Answer.ACCEPT
         assert exports.flush(outgoing(1), 5.0)
 
