@@ -91,8 +91,8 @@ def test_minimum_and_maximum_are_not_sent() -> None:
 
 def test_the_histograms_exist_at_zero_and_start_with_the_process() -> None:
     """A series without dimensions is there before its first event."""
-    for point in _points():
-        assert (point.count, point.sum, point.start_time_unix_nano) == (0, 0.0, BORN)
+    found = [(point.count, point.sum, point.start_time_unix_nano) for point in _points()]
+    assert found == 2 * [(0, 0.0, BORN)]
 
 
 @given(

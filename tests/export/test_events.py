@@ -87,9 +87,9 @@ def test_a_start_lies_before_the_time_of_its_point() -> None:
     """A cell that is younger than the tick its first point belongs to does not make an invalid point."""
     sums = _sums()
     young = snapshot(cell(request(200, attributes=EU), [0.1], born=BORN + 70), at=BORN + 60)
-    for point in sums.metric(young).data.data_points:
-        assert isinstance(point, NumberDataPoint)
-        assert point.start_time_unix_nano < point.time_unix_nano == BORN + 60
+    points = [point for point in sums.metric(young).data.data_points if isinstance(point, NumberDataPoint)]
+    assert {point.time_unix_nano for point in points} == {BORN + 60}
+    assert max(point.start_time_unix_nano for point in points) == BORN + 59
 
 
 def test_a_late_cancellation_is_split_by_the_time_it_took() -> None:
