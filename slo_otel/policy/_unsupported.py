@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from slo_otel.plan import Form, Occurrences
+from slo_otel.plan import Form, Occurrences, Timeslices
 from slo_otel.policy._compile_alerts import kept_legs
 from slo_otel.policy._document import Path
 from slo_otel.policy._expand import Expanded, layers
@@ -50,7 +50,7 @@ UNSUPPORTED: Final[dict[str, str]] = {
 """Construct to what is missing. Later versions empty it."""
 
 EVALUATED: Final = frozenset({Form.SUCCESS, Form.ERRORS, Form.COUNTED, Form.LATENCY})
-_FILE: Final = tuple(list(UNSUPPORTED)[list(UNSUPPORTED).index("enforce_from") :])
+_FILE: Final = tuple(key for key in UNSUPPORTED if key in Policy.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _blocking(one: Expanded) -> Iterator[tuple[str, Path]]:
 
 
 def _method(one: Expanded) -> str:
-    return "timeslices" if hasattr(one.budgeting, "share") else "ratio-timeslices"
+    return "timeslices" if isinstance(one.budgeting, Timeslices) else "ratio-timeslices"
 
 
 def _written_at(one: Expanded, key: str) -> Path:

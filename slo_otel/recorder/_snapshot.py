@@ -89,15 +89,18 @@ class Limits:
     """What did not fit, as cumulative counts since the process started."""
 
     series: int
+    """How many there are now."""
     overflowed_events: int
+    """Past the limit on series."""
     overflowed_values: int
+    """Of attributes, reasons and error types past their limit, and gauges past theirs."""
     dropped_marks: int
     late_changes: int
     """Changes to an event after it was closed."""
     after_body_errors: int
     """Exceptions after the last body message: background tasks."""
     detached_events: int
-    """Events of child tasks or threads that had no open event of their own."""
+    """Look-ups of the current event where none was open: in a child task or thread, or outside of any."""
 
 
 @dataclass(frozen=True, slots=True)
