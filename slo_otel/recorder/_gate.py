@@ -23,7 +23,8 @@ class Gate:
       that gets the lock and finds somebody inside is that somebody. Outside of the `try` a whole fold fits in.
     - A reader waits (`enter`), for a second at most.
     - A handler may raise between `acquire` and the `try`, and then nobody releases. The reader sees that after its
-      second: the lock is taken and nobody is inside. It puts a fresh lock in place.
+      second: the lock is taken and nobody is inside. It puts a fresh lock in place, and looks once more who is
+      inside: without a GIL a holder that was only slow may have got there, and may be about to commit.
     - After a fork the holder may not exist any more; `renew` puts a fresh lock in place too.
     - So a fold commits only if its lock still is the gate's: else another fold may have taken its values, or it
       came back in the child of a fork that it did itself, where the values are its parent's.
@@ -36,7 +37,7 @@ class Gate:
         self._inside = False
 
     def renew(self) -> None:
-        """A fresh lock, in the child of a fork or when the old one was lost."""
+        """A fresh lock and nobody inside, in the child of a fork."""
         self._lock = RLock()
         self._inside = False
 
@@ -52,7 +53,7 @@ class Gate:
             return self._alone(lock)
         if self._inside:
             return None
-        self.renew()
+        self._lock = RLock()
         return self.try_enter()
 
     def _alone(self, lock: RLock) -> RLock | None:

@@ -233,11 +233,13 @@ def switching(interval: float) -> Iterator[None]:
 def _collecting() -> Iterator[None]:
     """Collect every few allocations, without what is there already: to look at all of it takes 0.1 s.
 
-    The 0 is for free-threaded builds: they would wait until there is a quarter more than there was.
+    For free-threaded builds there is a 0, since they would wait until there is a quarter more than there was, and a
+    second collection, which finds nothing: all that the first one finds would have to grow again before the next.
     """
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
+    gc.collect()
     gc.set_threshold(20, 0, 3)
     try:
         yield

@@ -106,6 +106,21 @@ def test_a_lock_that_was_lost_is_replaced() -> None:
     assert fresh is not lost
 
 
+@pytest.mark.usefixtures("_impatient")
+def test_a_holder_that_was_only_slow_keeps_out_who_replaces_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets inside while the fresh lock is made, as it may without a GIL: two would commit the same values."""
+    gate = Gate()
+    slow = gate.try_enter()
+
+    def meanwhile() -> threading.RLock:
+        gate._inside = True
+        return threading.RLock()
+
+    monkeypatch.setattr("slo_otel.recorder._gate.RLock", meanwhile)
+    assert elsewhere(gate.enter) is None
+    assert gate._lock is not slow
+
+
 def test_a_renewed_gate_is_open_whoever_was_inside() -> None:
     """The child of a fork does not inherit a lock that nobody will release."""
     gate = Gate()
