@@ -1,6 +1,7 @@
 """Run the tests with the lowest versions that pyproject.toml declares for users, in an environment of their own.
 
-Pinned are `dependencies` and the extras; what they bring, and the development tools, are as new as fits.
+Pinned are `dependencies` and the extras; what they bring, and the development tools, are as new as fits. So an old
+version may use what a newer one calls deprecated, which is no failure here.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def main(*tests: str) -> int:
     """The exit code of pytest; `tests` are what it runs, all of them unless given."""
     if not environment.renewed(DIRECTORY):
         make()
-    command = [str(DIRECTORY / "bin/python"), "-m", "pytest", "-q", "-n", os.environ.get("WORKERS", "2"), *tests]
+    workers = os.environ.get("WORKERS", "2")
+    options = ["-q", "-n", workers, "-W", "default::DeprecationWarning", *tests]
+    command = [str(DIRECTORY / "bin/python"), "-m", "pytest", *options]
     return subprocess.run(command, check=False, cwd=environment.ROOT).returncode
 
 

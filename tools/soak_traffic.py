@@ -31,7 +31,8 @@ slos:
 """
 """One SLO counts every request, the others look at routes, tenants, reasons, statuses and durations.
 
-Without the 60 s a client that left would count as bad after the 100 ms of `speed`, so a pause of a busy machine would.
+Without the 60 s a client that left would count as bad after the 100 ms of `speed`, so a pause of a busy machine
+would.
 """
 
 TENANTS: Final = 100
