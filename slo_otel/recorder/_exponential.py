@@ -63,8 +63,8 @@ _NARROW: Final = 2 ** (8 * array("I").itemsize) - 1
 class Buckets(Sequence[tuple[int, int]]):
     """The non-empty buckets as (index, count), ascending: equal to the tuple of them, at a tenth of its memory.
 
-    Never changed once made; `plus` returns new ones. Counts take four bytes each, and eight from the first on that
-    does not fit: then the array raises `OverflowError`.
+    Never changed once made; `plus` returns new ones. Indices are within ±8192, so they take two bytes each. Counts
+    take four, and all of them eight from the first on that does not fit: then the array raises `OverflowError`.
     """
 
     __slots__ = ("counts", "indices")
@@ -170,5 +170,4 @@ class Buckets(Sequence[tuple[int, int]]):
         return repr(tuple(self))
 
 
-# Indices are within ±8192; counts are 64 bits wide in OTLP.
 EMPTY: Final = Buckets.of(())
