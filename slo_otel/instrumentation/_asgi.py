@@ -7,21 +7,22 @@ look-up and one append; everything else goes through `Requests`.
 from __future__ import annotations
 
 from collections.abc import Awaitable  # noqa: F401 - of a type in a comment
-from typing import Final
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import Active, active, register
 from slo_otel.instrumentation._asgi_broken import watch_below
 from slo_otel.instrumentation._asgi_requests import (
     ENDED,
-    FAILED,
     FIRST,
     FRAME,
+    LEFT,
+    REQUESTS,
     STARTED,
     Extractor,
     Request,
     Requests,
     checked,
+    completed,
     course,
     is_gone,
     left,
@@ -40,13 +41,11 @@ from slo_otel.instrumentation._asgi_types import (
 )
 from slo_otel.instrumentation._asgi_validation import observe
 from slo_otel.instrumentation._asgi_websocket import connection
-from slo_otel.instrumentation._context import ANSWERED, HOLDER, TOKEN, enter, here
+from slo_otel.instrumentation._context import HOLDER, enter, here
 from slo_otel.instrumentation._lifespan import Flush, watch
 
-_BODIES: Final = frozenset({RESPONSE_BODY, RESPONSE_PATHSEND})
 
-
-async def _body(message: Message, send: Send, frame: Request) -> None:  # noqa: C901 - flat, and one call
+async def _body(message: Message, send: Send, frame: Request) -> None:
     """Send a part of the body; the event closes with the last one, if its status is below 500."""
     try:
         await send(message)
@@ -54,34 +53,14 @@ async def _body(message: Message, send: Send, frame: Request) -> None:  # noqa: 
         if is_gone(fault):
             left(frame)
         raise
-    try:
-        _, holder, outer, scope, _, requests, began, started, first, ended, gone = frame
-    except ValueError:  # the event is closed
+    if len(frame) <= LEFT or frame[ENDED] or frame[STARTED] is None:
         return
-    if ended or started is None:
-        return
-    if message.get("more_body"):
-        if not first and message.get("body"):
-            frame[FIRST] = requests.perf()
-        return
-    ended = requests.perf()
-    target = None
-    if holder is requests and not (outer or first or gone):
-        try:
-            cell = requests.known[id(scope["route"])].cells[scope["method"]][started["status"]]
-        except KeyError:
-            target, cell = requests.bound(scope, started["status"])
-        if cell is not None:
-            frame.clear()
-            cell.append(ended - began)
-            if len(cell.pending) >= cell.limit:
-                cell.drain()
-            return
-    frame[ENDED] = ended
-    if started["status"] >= FAILED:
-        frame[TOKEN] = ANSWERED
-    else:
-        requests.answered(course(frame, target))
+    now = frame[REQUESTS].perf()
+    if not message.get("more_body"):
+        frame[ENDED] = now
+        completed(frame)
+    elif not frame[FIRST] and message.get("body"):
+        frame[FIRST] = now
 
 
 class SLOMiddleware:
@@ -115,25 +94,38 @@ class SLOMiddleware:
     # What an application runs between two requests has emptied the processor's caches, so each instruction and each
     # object here costs several times what it does in a loop. Hence one list; two functions whose defaults stand for
     # cells, with types in comments, since annotations are objects too; no coroutine around the first message.
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 - flat, see above
         """Serve one connection."""
         requests = self._requests
         if requests is None or scope["type"] != "http" or FRAME in scope:
             await self._serve_other(requests, scope, receive, send)
             return
-        frame: Request = [None, requests, here(), scope, False, requests, requests.perf(), None, 0.0, 0.0, 0.0]
+        perf = requests.perf
+        frame: Request = [None, requests, here(), scope, False, requests, perf(), None, False, False, False]
         scope[FRAME] = frame
         enter(frame)
 
         def relay(message, send=send, frame=frame):  # type: (Message, Send, Request) -> Awaitable[None]
             kind = message["type"]
-            if kind in _BODIES:
-                return _body(message, send, frame)
             if kind == RESPONSE_START:
                 try:  # noqa: SIM105 - costs nothing where nothing is raised
                     frame[STARTED] = message
                 except IndexError:  # the event is closed
                     pass
+            elif kind == RESPONSE_BODY or kind == RESPONSE_PATHSEND:  # noqa: SIM109 - a tuple costs more
+                try:
+                    _, holder, outer, scope, _, requests, began, started, first, ended, gone = frame
+                    cell = requests.known[id(scope["route"])].cells[scope["method"]][started["status"]]
+                except (KeyError, TypeError, ValueError):  # nothing bound to it yet, nothing started, or closed
+                    return _body(message, send, frame)
+                if holder is not requests or outer or first or ended or gone or message.get("more_body"):
+                    return _body(message, send, frame)
+                if len(cell.pending) >= cell.limit:
+                    cell.drain()
+                perf, append = requests.perf, cell.append
+                frame[ENDED] = ended = perf()
+                frame[HOLDER] = None
+                append(ended - began)
             return send(message)
 
         async def heed(receive=receive, frame=frame):  # type: (Receive, Request) -> Message
@@ -142,13 +134,17 @@ class SLOMiddleware:
                 left(frame)
             return message
 
+        app = self.app
         try:
-            await self.app(scope, heed, relay)
+            await app(scope, heed, relay)
         except BaseException as fault:
             raised(requests, scope, send, frame, fault)
             raise
-        if frame and frame[HOLDER] is not None:
-            requests.returned(course(frame))
+        if len(frame) > LEFT:
+            if frame[HOLDER] is None:
+                frame.clear()
+            else:
+                requests.returned(course(frame))
 
     async def _serve_other(self, requests: Requests | None, scope: Scope, receive: Receive, send: Send) -> None:
         """What is no request of ours: no runtime, an outer middleware of ours, a websocket, a lifespan."""

@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any, Final
 
 from slo_otel.instrumentation._asgi_requests import note_broken
-from slo_otel.instrumentation._asgi_tree import parts
+from slo_otel.instrumentation._asgi_tree import below, parts
 from slo_otel.instrumentation._asgi_types import RESPONSE_BODY, ASGIApp, Message, Receive, Scope, Send
 
 _MOST: Final = 64
@@ -84,7 +84,7 @@ def _watch_stack(stack: object) -> None:
     for _ in range(_MOST):
         if kind is not None and isinstance(stack, kind):
             innermost = stack
-        stack = getattr(stack, "app", None)
+        stack = below(stack)
         if stack is None:
             break
     wrapped = getattr(innermost, "app", None)

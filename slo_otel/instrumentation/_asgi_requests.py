@@ -6,7 +6,7 @@ The middleware itself is the fast path; everything that is not the plain answer 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, ca
 from slo_otel.errors import ConfigurationError, blame, swallow
 from slo_otel.instrumentation._asgi_types import Message, Scope, Send
 from slo_otel.instrumentation._classify import classify
-from slo_otel.instrumentation._context import GONE, HOLDER, OUTER, SCOPE, Frame, leave
+from slo_otel.instrumentation._context import ANSWERED, GONE, HOLDER, OUTER, SCOPE, TOKEN, Frame, leave
 from slo_otel.instrumentation._events import Event, close_event, event_of
 from slo_otel.instrumentation._routes import RouteTable, Target
 from slo_otel.instrumentation._tag import tags_of
@@ -55,7 +55,7 @@ def checked(attributes: object) -> Extractor | None:
 
 Request: TypeAlias = list[Any]
 """The frame of a request (`_context.Frame`), and behind that what the middleware sees of it, at these places."""
-_REQUESTS: Final = 5
+REQUESTS: Final = 5
 STARTED: Final = 7
 FIRST: Final = 8
 ENDED: Final = 9
@@ -63,7 +63,7 @@ LEFT: Final = 10
 
 
 class Course(NamedTuple):
-    """How a request went, as the middleware saw it. Times are readings of the runtime's `perf`; 0.0 is never."""
+    """How a request went, as the middleware saw it. Times are readings of the runtime's `perf`; False is never."""
 
     frame: Frame
     scope: Scope
@@ -76,47 +76,65 @@ class Course(NamedTuple):
     """The last body message."""
     left: float
     """The client is known to have gone."""
-    target: Target | None = None
-    """Where it went, when that was looked up before."""
 
 
-def course(frame: Request, target: Target | None = None) -> Course:
+def course(frame: Request) -> Course:
     """How the request of an open frame has gone."""
     _, _, _, scope, _, _, began, started, first, ended, left_at = frame
-    return Course(frame, scope, began, started, first, ended, left_at, target)
+    return Course(frame, scope, began, started, first, ended, left_at)
 
 
 def left(frame: Request) -> None:
     """The client of a request is known to have gone; once its answer is complete, that changes nothing."""
     if len(frame) > LEFT and not frame[ENDED] and not frame[LEFT]:
-        frame[LEFT] = frame[_REQUESTS].perf()
+        frame[LEFT] = frame[REQUESTS].perf()
         frame[GONE] = True
+
+
+def completed(frame: Request) -> None:
+    """The last body message left. From 500 on the event is held, since the exception arrives after it."""
+    if frame[STARTED]["status"] >= FAILED:
+        frame[TOKEN] = ANSWERED
+    else:
+        frame[REQUESTS].answered(course(frame))
 
 
 def raised(requests: Requests, scope: Scope, send: Send, frame: Request, fault: BaseException) -> None:
     """The application raised: before its answer was complete, or after."""
+    failures = _of_sending(send, fault)
+    if len(frame) > LEFT and frame[HOLDER] is None and not (failures and requests.reopened(frame)):
+        frame.clear()
     if len(frame) <= LEFT:
         requests.after_body(scope, fault)
         return
-    if _came_out_of(send, fault):
+    if any(map(is_gone, failures)):
         left(frame)
     requests.raised(course(frame), fault)
 
 
-def _came_out_of(send: Send, fault: BaseException) -> bool:
-    """Whether the server's `send` failed because nobody is there, told from an `OSError` of the application's own.
+def _of_sending(send: Send, fault: BaseException) -> list[BaseException]:
+    """What the server's `send` raised, told from what the application raised itself, an `OSError` of its own say.
 
-    The first message is sent without a coroutine of ours around it, so that its failure is seen here only.
+    The first message, and an answer in one message, are sent without a coroutine of ours around them, so that their
+    failure is seen here only. A `send` that is no Python function tells nothing.
     """
-    code = getattr(getattr(send, "__func__", send), "__code__", None)
+    code = _code(send)
+    failures: list[BaseException] = []
     chain: BaseException | None = fault
     for _ in range(_MOST_CHAINED):
         if chain is None or code is None:
-            return False
-        if is_gone(chain) and any(at.f_code is code for at, _ in walk_tb(chain.__traceback__)):
-            return True
+            break
+        if any(at.f_code is code for at, _ in walk_tb(chain.__traceback__)):
+            failures.append(chain)
         chain = chain.__cause__ or chain.__context__
-    return False
+    return failures
+
+
+def _code(send: object) -> object:
+    """What runs when a `send` is called: a function, a method, or what a `partial` holds."""
+    while isinstance(send, partial):
+        send = send.func
+    return getattr(getattr(send, "__func__", send), "__code__", None)
 
 
 Close = TypeVar("Close", bound="Callable[..., None]")
@@ -173,17 +191,23 @@ class Requests:
 
     # Called by the middleware when the request is over.
 
-    def bound(self, scope: Scope, status: int) -> tuple[Target | None, Cell | None]:
-        """Where a request went that the route object alone does not tell, and the cell of its plain answer."""
-        if not self.plain or status >= FAILED:
-            return None, None
-        target = self.table.find(scope)
-        return target, _bound(target, scope, status)
+    def reopened(self, frame: Request) -> bool:
+        """Take the plain answer of a closed frame back, since it could not be sent.
+
+        Once it is in the totals, or while they are made, it stands; that is counted among the late changes.
+        """
+        _, _, _, scope, _, _, began, started, _, ended, _ = frame
+        cell = _bound(self.table.find(scope), scope, started["status"])
+        if cell is None or not cell.retract(ended - began):
+            self._active.recorder.late_changes += 1
+            return False
+        frame[HOLDER], frame[ENDED] = self, False
+        return True
 
     @_harmless
     def answered(self, course: Course) -> None:
         """The last body message left, or a status of 500 and above was held until the application returned."""
-        status, target = _status(course.started), course.target or self.table.find(course.scope)
+        status, target = _status(course.started), self.table.find(course.scope)
         broken = course.scope.get(BROKEN)
         if broken is not None and not course.left:
             outcome, error_type = classify(None, broken)

@@ -9,8 +9,14 @@ from slo_otel.instrumentation._routes import routes_of
 
 _MOST: Final = 1_000
 """Objects looked at: an application that invents attributes must not keep us for ever."""
-_NEXT: Final = ("app", "middleware_stack")
-"""Where the wrappers of ASGI keep what they wrap; `middleware_stack` is Starlette's, once built."""
+_NEXT: Final = ("app", "middleware_stack", "__self__")
+"""Where the wrappers of ASGI keep what they wrap; `middleware_stack` is Starlette's, once built. An application may
+be a bound method, which stands for its object."""
+
+
+def below(app: object) -> object | None:
+    """What a wrapper wraps; None where nothing is."""
+    return getattr(getattr(app, "__self__", app), "app", None)
 
 
 def parts(app: object) -> Iterator[object]:

@@ -53,12 +53,15 @@ def _application(app: object) -> _Application:
 def _wrap(application: _Application, attributes: Extractor | None) -> None:
     build = application.build_middleware_stack
 
-    def build_middleware_stack() -> ASGIApp:
+    def around(stack: ASGIApp) -> ASGIApp:
         observe(application)
-        return SLOMiddleware(build(), attributes=attributes)
+        # The bound method: calling the object costs a twentieth of what the middleware costs in all.
+        return SLOMiddleware(stack, attributes=attributes).__call__
+
+    def build_middleware_stack() -> ASGIApp:
+        return around(build())
 
     setattr(build_middleware_stack, _MARK, True)
     application.build_middleware_stack = build_middleware_stack  # type: ignore[method-assign]  # in place, by design
     if application.middleware_stack is not None:
-        observe(application)
-        application.middleware_stack = SLOMiddleware(application.middleware_stack, attributes=attributes)
+        application.middleware_stack = around(application.middleware_stack)

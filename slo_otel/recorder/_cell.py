@@ -88,6 +88,24 @@ class Cell(Gate):
         if len(self.pending) >= self.limit:
             self.drain()
 
+    def retract(self, duration: float) -> bool:
+        """Take one pending event of this duration back; False where none is, or while somebody folds.
+
+        For events of one value, which durations alone tell apart: any equal one will do.
+        """
+        lock = self.try_enter()
+        if lock is None:
+            return False
+        try:
+            self._inside = True
+            self.pending.remove(duration)
+        except ValueError:
+            return False
+        finally:
+            self._inside = False
+            lock.release()
+        return True
+
     def drain(self) -> None:
         """Fold what is pending unless somebody does: at most 1,024 values, so that a request is held for 0.1 ms."""
         lock = self.try_enter()

@@ -106,6 +106,13 @@ class World:
     def key(self) -> CellKey:
         return self.one().key
 
+    def last(self, before: int) -> CellKey:
+        """The series of the one event that was not one of `before` successes."""
+        cells = self.cells()
+        assert sum(cell.count for cell in cells) == before + 1
+        (key,) = [cell.key for cell in cells if cell.key.outcome is not Outcome.SUCCESS]
+        return key
+
     def seconds(self) -> float:
         """The duration of the only event."""
         duration = self.one().duration

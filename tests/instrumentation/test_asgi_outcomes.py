@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.routing import Mount
 
 from slo_otel.instrumentation import ASGIApp, Message, Receive, Scope, Send, SLOMiddleware, instrument
 from slo_otel.plan import Outcome
-from tests.instrumentation.asgi_apps import MAKERS, App
+from tests.instrumentation.asgi_apps import MAKERS, App, starlette_app
 from tests.instrumentation.asgi_fake import Exchange, exchange
 from tests.instrumentation.asgi_world import running
 
@@ -35,6 +36,28 @@ def tapped(request: pytest.FixtureRequest) -> bool:
 
 def ask(app: ASGIApp, path: str, method: str = "GET") -> Exchange:
     return asyncio.run(exchange(app, path, method))
+
+
+def answering(app: App, times: int) -> App:
+    """The application after so many plain answers: from the second on they are recorded at once."""
+    for _ in range(times):
+        assert ask(app, "/ok/1").status == 200
+    return app
+
+
+async def gone(message: Message) -> None:
+    """A client that has left."""
+    raise ConnectionResetError("gone")
+
+
+class Sender:
+    """A server whose `send` is a method."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        await self._send(message)
 
 
 ANSWERS = [
@@ -224,16 +247,20 @@ def test_a_disconnect_during_the_upload_is_the_clients_whatever_is_raised(make: 
 
 @pytest.mark.parametrize("fault", [ConnectionResetError("gone"), ClientDisconnect()])
 @pytest.mark.parametrize("at", ["http.response.start", "http.response.body"])
-def test_a_send_that_fails_is_the_client_that_left(make: Callable[..., App], fault: Exception, at: str) -> None:
-    """OSError from the server's send (ASGI 2.4) is a cancellation, also at the one and last body message."""
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_send_that_fails_is_the_client_that_left(
+    make: Callable[..., App], fault: Exception, at: str, before: int
+) -> None:
+    """OSError from the server's send (ASGI 2.4) is a cancellation, also where such answers are recorded at once."""
 
     async def refuse(message: Message) -> None:
         if message["type"] == at:
             raise fault
 
     with running() as world:
-        asyncio.run(exchange(instrument(make()), "/ok/1", on_send=refuse))
-        key = world.key()
+        app = answering(instrument(make()), before)
+        asyncio.run(exchange(app, "/ok/1", on_send=refuse))
+        key = world.last(before)
     assert (key.outcome, key.by_server) == (Outcome.CANCELLED, False)
 
 
@@ -261,19 +288,64 @@ def test_an_os_error_of_the_application_is_no_client_that_left(fault: Exception,
         ("/ok/1", asyncio.CancelledError(), Outcome.CANCELLED, True),
     ],
 )
+@pytest.mark.parametrize("before", [0, 2])
 def test_a_send_that_fails_otherwise_is_no_client_that_left(
-    make: Callable[..., App], path: str, fault: BaseException, outcome: Outcome, *, by_server: bool
+    make: Callable[..., App], path: str, fault: BaseException, outcome: Outcome, before: int, *, by_server: bool
 ) -> None:
-    """A fault of the server in `send` is an exception, and a cancellation while it waits there is the server's."""
+    """A fault of the server in `send` is an exception, and a cancellation while it waits there is the server's; so
+    where such answers are recorded at once."""
 
     async def refuse(message: Message) -> None:
         if message["type"] == "http.response.body":
             raise fault
 
     with running() as world:
-        asyncio.run(exchange(instrument(make()), path, on_send=refuse))
-        assert (world.key().outcome, world.key().by_server) == (outcome, by_server)
-        assert world.verdict() == "bad"
+        asyncio.run(exchange(answering(instrument(make()), before), path, on_send=refuse))
+        key = world.last(before)
+    assert (key.outcome, key.by_server) == (outcome, by_server)
+
+
+@pytest.mark.parametrize("wrap", [lambda send: send, partial, lambda send: Sender(send).send])
+def test_a_send_is_known_as_a_function_a_method_or_a_partial(wrap: Callable[[Send], Send]) -> None:
+    """What middleware around ours makes of the server's `send` is recognised in the traceback."""
+    with running() as world:
+        app = answering(instrument(starlette_app()), 1)
+
+        async def through(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, wrap(send))
+
+        asyncio.run(exchange(through, "/ok/1", on_send=gone))
+        assert world.last(1).outcome is Outcome.CANCELLED
+
+
+def test_an_answer_that_is_in_the_totals_stands_when_its_sending_fails() -> None:
+    """A fold between the record and the failure of `send` cannot be undone: a late change, counted."""
+    with running() as world:
+        app = answering(instrument(starlette_app()), 1)
+
+        async def folded(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                assert world.counts() == {("GET", "/ok/{id}", 200, Outcome.SUCCESS): 2}
+                raise ConnectionResetError("gone")
+
+        asyncio.run(exchange(app, "/ok/1", on_send=folded))
+        assert world.counts() == {("GET", "/ok/{id}", 200, Outcome.SUCCESS): 2}
+        assert (world.limit("late_changes"), world.limit("after_body_errors")) == (1, 1)
+
+
+def test_an_answer_in_one_message_is_timed_until_the_server_has_it() -> None:
+    """How long the server takes to send it is not the service's doing; a body in parts is timed to its last one."""
+    now = iter(range(100))
+    with running(perf=lambda: float(next(now))) as world:
+        app = answering(instrument(starlette_app()), 1)
+
+        async def slow(message: Message) -> None:
+            next(now)
+
+        asyncio.run(exchange(app, "/ok/1", on_send=slow))
+        (cell,) = world.cells()
+    assert cell.duration is not None
+    assert cell.duration.sum == 1.0 + 2.0  # the start message took one more
 
 
 def test_a_cancellation_after_a_disconnect_is_the_clients() -> None:

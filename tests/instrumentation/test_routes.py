@@ -20,8 +20,9 @@ from starlette.routing import BaseRoute, Host, Match, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from slo_otel import errors
-from slo_otel.instrumentation import ASGIApp, Receive, Scope, Send, SLOMiddleware, instrument, tag
+from slo_otel.instrumentation import ASGIApp, Event, Receive, Scope, Send, SLOMiddleware, instrument, tag
 from slo_otel.instrumentation._asgi_requests import Course, Requests
+from slo_otel.instrumentation._context import Frame
 from tests.instrumentation.asgi_fake import exchange
 from tests.instrumentation.asgi_world import World, running
 
@@ -351,29 +352,38 @@ def test_a_frontend_directory_is_one_template_a_prefix(tmp_path: Path) -> None:
         assert routes(world) == {"/{path}": 3, "/admin/{path}": 1, "/api/{x}": 1}
 
 
-def test_a_plain_answer_of_a_known_route_takes_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first answer of a route, method and status no further one is closed on the slow path."""
-    slow: list[str] = []
-    genuine = Requests.answered
+@pytest.mark.parametrize(
+    ("service", "method", "path", "at_once"),
+    [
+        ("starlette", "GET", "/v1/n/5/b/6", True),
+        ("fastapi", "POST", "/in/once/1", True),
+        ("fastapi", "GET", "/tenants/t/items/1", False),
+    ],
+)
+def test_a_plain_answer_of_a_known_route_is_recorded_without_an_event(
+    monkeypatch: pytest.MonkeyPatch, service: str, method: str, path: str, *, at_once: bool
+) -> None:
+    """From the second on; where the route object stands for one template, nothing but the cell is called."""
+    closed: list[str] = []
+    opened: list[str] = []
+    close, make = Requests.answered, Requests.open
 
     def answered(self: Requests, course: Course) -> None:
-        slow.append(course.scope["path"])
-        genuine(self, course)
+        closed.append(course.scope["path"])
+        close(self, course)
+
+    def open_(self: Requests, frame: Frame) -> Event:
+        opened.append(path)
+        return make(self, frame)
 
     monkeypatch.setattr(Requests, "answered", answered)
-    for service, path in (
-        ("starlette", "/v1/n/5/b/6"),
-        ("fastapi", "/tenants/t/items/1"),
-        ("fastapi", "/in/once/1"),
-    ):
-        app = SERVICES[service]()
-        slow.clear()
-        with running() as world:
-            instrument(app)
-            method = "POST" if "once" in path else "GET"
-            assert [ask(app, path, method) for _ in range(5)] == [200] * 5
-            assert sum(cell.count for cell in world.cells()) == 5
-        assert slow == [path], path
+    monkeypatch.setattr(Requests, "open", open_)
+    app = SERVICES[service]()
+    with running() as world:
+        instrument(app)
+        assert [ask(app, path, method) for _ in range(5)] == [200] * 5
+        assert sum(cell.count for cell in world.cells()) == 5
+    assert (closed, opened) == ([path] * (1 if at_once else 5), [path])
 
 
 def test_a_request_leaves_no_reference_cycle() -> None:

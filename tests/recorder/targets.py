@@ -62,6 +62,16 @@ class Called(Timed):
         self.cell.record(value)
 
 
+class Retracted(Timed):
+    """The same, and half of the values are taken back and given again."""
+
+    def record(self, value: float) -> None:
+        """Twice, unless the first one is in the totals already."""
+        super().record(value)
+        if value % 2.0 < 1.0 and self.cell.retract(value):
+            super().record(value)
+
+
 class Streamed(Timed):
     """A cell with a first byte beside the duration; every fourth event has none."""
 
@@ -226,7 +236,7 @@ class Waiting(Timed):
                 self._folding.release()
 
 
-TARGETS = (Timed, Called, Streamed, Counted, Found, Counting)
+TARGETS = (Timed, Called, Retracted, Streamed, Counted, Found, Counting)
 """Every way into the recorder that promises to be exact."""
 
 

@@ -194,3 +194,28 @@ def test_a_cell_judged_whole_has_its_latency_thresholds_as_bounds_too() -> None:
     assert {each.ruling for each in state.judgements} == {Fixed(Verdict.BAD)}
     assert state.duration is not None
     assert set(state.duration.bounds) == {*HTTP_BOUNDS, 0.2, 0.4}
+
+
+def test_an_event_is_taken_back_while_it_is_pending_and_no_longer() -> None:
+    """One of its duration, once; what is in the totals or was never there stays as it is."""
+    cell = recorder().cell(request())
+    for value in (0.25, 0.5, 0.5):
+        cell.record(value)
+    assert [cell.retract(value) for value in (0.5, 0.125)] == [True, False]
+    state = cell.snapshot()
+    assert (state.count, state.duration and state.duration.sum) == (2, 0.75)
+    assert not cell.retract(0.5)
+    assert cell.snapshot() is state
+
+
+def test_an_event_stays_while_somebody_folds() -> None:
+    """Who takes back does not wait: the values that are being folded may be any of those pending."""
+    cell = recorder().cell(request())
+    cell.record(0.5)
+    lock = cell.enter()
+    assert lock is not None
+    cell._inside = True
+    refused = cell.retract(0.5)
+    cell._inside = False
+    lock.release()
+    assert (refused, cell.retract(0.5)) == (False, True)
