@@ -7,6 +7,7 @@ thread between its append and its check, and what arrives while a fold runs.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Final
 
 from slo_otel.errors import ConfigurationError
@@ -41,9 +42,10 @@ class Permits:
 
 
 class Budget:
-    """Hands out limits. A new cell's comes with its permit; growth is up to the snapshots.
+    """Hands out limits. A new cell's comes with its permit, a cell that refills gets more, snapshots take it back.
 
-    Half of `max_pending` is for permits, half for growth. Growth belongs to one snapshot at a time.
+    Half of `max_pending` is for permits, half for growth. Growth belongs to whoever holds `adapting`, for which
+    nobody waits.
     """
 
     def __init__(self, max_series: int, max_overflow: int, max_pending: int) -> None:
@@ -64,18 +66,32 @@ class Budget:
         """One for each (names, verdicts) past that; all of them begin at `START`."""
         self.growth = max_pending - sum(series) - sum(overflow)
         """What no cell has been given."""
+        self.adapting = Lock()
+
+    def renew(self) -> None:
+        """A fresh lock, in the child of a fork."""
+        self.adapting = Lock()
+
+    def grow(self, cell: Cell) -> None:
+        """Four times the limit for a cell that refills again and again, unless a snapshot is at it.
+
+        On the record path, so this does not wait.
+        """
+        adapting = self.adapting
+        if adapting.acquire(blocking=False):
+            try:
+                self._more(cell)
+            finally:
+                adapting.release()
 
     def adapt(self, cell: Cell) -> None:
         """After a snapshot of the cell: four times the limit if it refilled since the last one, a quarter if not.
 
-        The caller is the one snapshot that adapts.
+        The caller holds `adapting`.
         """
         if cell.refills:
             cell.refills = 0
-            more = min(MOST_AT_ONCE, cell.limit * _STEP) - cell.limit
-            given = max(0, min(more, self.growth))
-            self.growth -= given
-            cell.limit += given
+            self._more(cell)
         elif cell.limit > cell.floor:
             before = cell.limit
             cell.limit = max(cell.floor, before // _STEP)
@@ -83,3 +99,9 @@ class Budget:
             if len(cell.pending) >= cell.limit:
                 cell.drain()
             self.growth += before - cell.limit
+
+    def _more(self, cell: Cell) -> None:
+        more = min(MOST_AT_ONCE, cell.limit * _STEP) - cell.limit
+        given = max(0, min(more, self.growth))
+        self.growth -= given
+        cell.limit += given

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import RLock
+from typing import Final
 
 from slo_otel import errors
 from slo_otel.plan import CellKey, Judgement
@@ -24,6 +25,9 @@ from slo_otel.recorder._fold import Value, folded
 from slo_otel.recorder._gate import MOST_AT_ONCE, Gate
 from slo_otel.recorder._layout import Layout
 from slo_otel.recorder._snapshot import CellSnapshot
+
+_PATIENCE: Final = 4
+"""Folds after which a cell asks for a higher limit: of 64 events each costs twice what it does of 1,024."""
 
 
 class Cell(Gate):
@@ -33,20 +37,28 @@ class Cell(Gate):
     one append; where `counted`, a number of events. `record` and `add` do the same by call.
     """
 
-    __slots__ = ("_layout", "_state", "append", "floor", "limit", "pending", "refills")
+    __slots__ = ("_grow", "_layout", "_state", "append", "floor", "limit", "pending", "refills")
 
     def __init__(
-        self, key: CellKey, judgements: tuple[Judgement, ...], layout: Layout, *, start_ns: int, limit: int
+        self,
+        key: CellKey,
+        judgements: tuple[Judgement, ...],
+        layout: Layout,
+        grow: Callable[[Cell], None],
+        *,
+        start_ns: int,
+        limit: int,
     ) -> None:
         super().__init__()
         self.pending: list[Value] = []
         self.append: Callable[[Value], None] = self.pending.append
         self.limit = limit
-        """Pending values that make the next event fold. Changed by snapshots, within the registry's budget."""
+        """Pending values that make the next event fold. Changed within the registry's budget."""
         self.floor = limit
         """What `limit` never goes below."""
         self.refills = 0
         """Inline folds since the last snapshot. Only a hint for `limit`, so a lost one does not matter."""
+        self._grow = grow
         self._layout = layout
         self._state = CellSnapshot(key, judgements, start_ns, 0, layout.duration, layout.first_byte)
 
@@ -115,6 +127,8 @@ class Cell(Gate):
             self._inside = True
             self.refills += 1
             self._fold(lock)
+            if self.refills and not self.refills % _PATIENCE and self.limit < MOST_AT_ONCE:
+                self._grow(self)
         finally:
             self._inside = False
             lock.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -62,7 +61,6 @@ class Recorder:
         self._full = False
         self._layouts = Layouts(plan)
         self._budget = Budget(max_series, 16 + max_series // 100, max_pending)
-        self._adapting = threading.Lock()
         self._gauges = Gauges(max_gauges)
         self._journal = Journal(max_marks)
 
@@ -117,7 +115,7 @@ class Recorder:
         Cells stay the same objects, so whoever holds one goes on; the parent keeps what was pending at the fork.
         """
         self.writer = writer
-        self._adapting = threading.Lock()
+        self._budget.renew()
         start_ns = self._clock.read().wall_ns
         for cell in list(self._cells.values()):
             cell.restart(start_ns)
@@ -145,7 +143,7 @@ class Recorder:
     def _new(self, key: CellKey, judgements: tuple[Judgement, ...], limit: int) -> Cell:
         layout = self._layouts.of(key, judgements)
         shared = self._layouts.shared(judgements)
-        return Cell(key, shared, layout, start_ns=self._clock.read().wall_ns, limit=limit)
+        return Cell(key, shared, layout, self._budget.grow, start_ns=self._clock.read().wall_ns, limit=limit)
 
     def _overflow(self, key: CellKey, judgements: tuple[Judgement, ...]) -> Cell:
         self._full = True
@@ -161,7 +159,7 @@ class Recorder:
         return found
 
     def _snapshots(self) -> tuple[CellSnapshot, ...]:
-        lock = self._adapting
+        lock = self._budget.adapting
         adapts = lock.acquire(blocking=False)
         try:
             return tuple(self._each(adapts=adapts))

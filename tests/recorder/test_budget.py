@@ -20,22 +20,48 @@ def feed(cells: list[Cell], each: int) -> int:
     return most
 
 
-def test_a_new_cell_starts_small_and_grows_when_it_refills_between_snapshots() -> None:
-    """64, 256, 1,024, and down again when the traffic is gone."""
+def test_a_cell_grows_while_it_refills_and_shrinks_when_the_traffic_is_gone() -> None:
+    """64, after four folds 256, after four more 1,024, where it stays; each idle snapshot takes a step back."""
     registry = recorder()
     cell = registry.cell(request())
-    limits = [cell.limit]
-    for _ in range(3):
-        for _ in range(5000):
+    limits = []
+    for events in (4 * 64 - 1, 1, 4 * 256 - 1, 1, 8 * 1024):
+        for _ in range(events):
             cell.record(0.5)
-        registry.snapshot(0, 0)
         limits.append(cell.limit)
+    assert limits == [64, 256, 256, 1024, 1024]
+    assert registry.snapshot(0, 0).cells[0].count == 256 + 1024 + 8 * 1024
     for _ in range(3):
         cell.record(0.5)
         registry.snapshot(0, 0)
         limits.append(cell.limit)
-    assert limits == [64, 256, 1024, 1024, 256, 64, 64]
-    assert registry.snapshot(0, 0).cells[0].count == 15_003
+    assert limits[5:] == [256, 64, 64]
+
+
+def test_a_cell_that_refills_seldom_grows_with_the_next_snapshot() -> None:
+    """One fold between two snapshots is a step, as long as there are any."""
+    registry = recorder()
+    cell = registry.cell(request())
+    limits = []
+    for _ in range(4):
+        for _ in range(cell.limit):
+            cell.record(0.5)
+        registry.snapshot(0, 0)
+        limits.append(cell.limit)
+    assert limits == [256, 1024, 1024, 1024]
+
+
+def test_a_cell_does_not_grow_while_a_snapshot_is_at_it() -> None:
+    """It does not wait either; later folds ask again."""
+    registry = recorder()
+    cell = registry.cell(request())
+    with registry._budget.adapting:
+        for _ in range(4 * 64):
+            cell.record(0.5)
+        assert cell.limit == 64
+    for _ in range(4 * 64):
+        cell.record(0.5)
+    assert (cell.limit, cell.snapshot().count) == (256, 512)
 
 
 def test_thousands_of_busy_cells_hold_no_more_than_the_budget() -> None:

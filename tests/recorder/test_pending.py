@@ -100,9 +100,9 @@ def adapting() -> Iterator[Recorder]:
         for _ in range(cell.limit):
             cell.record(0.5)
         registry.snapshot(0, 0)
-    assert registry._adapting.acquire(blocking=False)
+    assert registry._budget.adapting.acquire(blocking=False)
     yield registry
-    registry._adapting.release()
+    registry._budget.adapting.release()
 
 
 @pytest.mark.parametrize("busy", [True, False])

@@ -58,7 +58,7 @@ def test_a_restarted_registry_waits_for_nobody_who_was_inside() -> None:
     for gate in held:
         gate._lock.acquire()
         gate._inside = True
-    assert registry._adapting.acquire(blocking=False)
+    assert registry._budget.adapting.acquire(blocking=False)
     registry.restart("child")
     for cell in cells:
         for _ in range(cell.limit):
