@@ -6,8 +6,6 @@ look-up and one append; everything else goes through `Requests`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable  # noqa: F401 - of a type in a comment
-
 from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import Active, active, register
 from slo_otel.instrumentation._asgi_broken import watch_below
@@ -63,6 +61,14 @@ async def _body(message: Message, send: Send, frame: Request) -> None:
         frame[FIRST] = now
 
 
+async def _heed(receive: Receive, frame: Request) -> Message:
+    """The next message of the client, and that it has gone."""
+    message = await receive()
+    if message["type"] == DISCONNECT:
+        left(frame)
+    return message
+
+
 class SLOMiddleware:
     """Measures every request of an ASGI application. Pure ASGI: every message is forwarded, unchanged and in order.
 
@@ -92,8 +98,9 @@ class SLOMiddleware:
         self._requests = None if active is None else Requests(active, self.app, self._attributes)
 
     # What an application runs between two requests has emptied the processor's caches, so each instruction and each
-    # object here costs several times what it does in a loop. Hence one list; two functions whose defaults stand for
-    # cells, with types in comments, since annotations are objects too; no coroutine around the first message.
+    # object here costs several times what it does in a loop. Hence one list; one function that is `receive` as well
+    # as `send`, whose defaults stand for cells and whose types are nowhere, since each is an object too; no coroutine
+    # around the start, nor around an answer in one message.
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 - flat, see above
         """Serve one connection."""
         requests = self._requests
@@ -105,7 +112,9 @@ class SLOMiddleware:
         scope[FRAME] = frame
         enter(frame)
 
-        def relay(message, send=send, frame=frame):  # type: (Message, Send, Request) -> Awaitable[None]
+        def wire(message=None, receive=receive, send=send, frame=frame):  # type: ignore[no-untyped-def] # see above
+            if message is None:
+                return _heed(receive, frame)
             kind = message["type"]
             if kind == RESPONSE_START:
                 try:  # noqa: SIM105 - costs nothing where nothing is raised
@@ -128,15 +137,9 @@ class SLOMiddleware:
                 append(ended - began)
             return send(message)
 
-        async def heed(receive=receive, frame=frame):  # type: (Receive, Request) -> Message
-            message = await receive()
-            if message["type"] == DISCONNECT:
-                left(frame)
-            return message
-
         app = self.app
         try:
-            await app(scope, heed, relay)
+            await app(scope, wire, wire)
         except BaseException as fault:
             raised(requests, scope, send, frame, fault)
             raise
