@@ -99,8 +99,8 @@ class SLOMiddleware:
 
     # What an application runs between two requests has emptied the processor's caches, so each instruction and each
     # object here costs several times what it does in a loop. Hence one list; one function that is `receive` as well
-    # as `send`, whose defaults stand for cells and whose types are nowhere, since each is an object too; no coroutine
-    # around the start, nor around an answer in one message.
+    # as `send`, whose defaults stand for cells and whose types are nowhere, since each is an object too; and no
+    # coroutine around the start, nor around an answer in one message.
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 - flat, see above
         """Serve one connection."""
         requests = self._requests
