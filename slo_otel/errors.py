@@ -33,6 +33,10 @@ class ConfigurationError(SloOtelError):
     """The set-up cannot work as written; the message says what to write instead."""
 
 
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing to say about a policy file. `line` and `column` count from 1."""
@@ -46,6 +50,12 @@ class Problem:
     level: Level = "error"
     code: str = ""
     """A stable kebab-case word for the kind of problem, e.g. `unknown-key`."""
+
+    def __post_init__(self) -> None:
+        """What a file says may be quoted in a message or a fix: what cannot be printed stands as its escape."""
+        object.__setattr__(self, "message", _printable(self.message))
+        if self.fix is not None:
+            object.__setattr__(self, "fix", _printable(self.fix))
 
     def __str__(self) -> str:
         text = f"{self.file}:{self.line}:{self.column}: {self.level}: {self.message}"

@@ -113,3 +113,10 @@ def test_faults_are_a_copy_and_can_be_forgotten(lenient: None, caplog: pytest.Lo
     errors.swallow(FAULT, "here")
     assert (read, errors.faults()) == ({"here": 1}, {"here": 2})
     assert len(logged(caplog)) == 2
+
+
+def test_a_problem_can_be_printed_whatever_the_file_says() -> None:
+    """What cannot be seen stands as its escape in the message and the fix; letters of any language stay."""
+    seen = Problem("slo.yaml", 1, 1, "'$KEY\ufeff\x07' is no name", "write $$KEY\ud800 or Schlüssel")
+    assert (seen.message, seen.fix) == ("'$KEY\\ufeff\\x07' is no name", "write $$KEY\\ud800 or Schlüssel")
+    str(seen).encode()

@@ -178,7 +178,7 @@ class Cell(Gate):
             state = self._state
         # No call is made from here to the return, so on CPython no handler raises between the halves of the commit,
         # and no other thread puts a fresh lock in place.
-        if self._lock is not lock:
+        if self._lock is not lock or not self._inside:
             return 0
         self._state = state
         del pending[:n]

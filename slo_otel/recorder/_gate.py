@@ -27,7 +27,9 @@ class Gate:
       inside: without a GIL a holder that was only slow may have got there, and may be about to commit.
     - After a fork the holder may not exist any more; `renew` puts a fresh lock in place too.
     - So a fold commits only if its lock still is the gate's: else another fold may have taken its values, or it
-      came back in the child of a fork that it did itself, where the values are its parent's.
+      came back in the child of a fork that it did itself, where the values are its parent's. And only if it is
+      still known to be inside: a holder that was given up on says `_inside = False` for its successor when it
+      leaves, and a handler of the successor's thread may have folded since.
     """
 
     __slots__ = ("_inside", "_lock")
@@ -113,7 +115,7 @@ class Counter(Gate):
             self._inside = True
             n = len(self._pending)
             folded = self._folded + sum(self._pending[:n])
-            if self._lock is lock:  # as in a cell, where the reasons stand
+            if self._lock is lock and self._inside:  # the reasons stand above
                 self._folded = folded
                 del self._pending[:n]
         finally:

@@ -80,7 +80,7 @@ class Journal(Gate):
         marks = tuple(mark for mark in known + new if mark.sequence > confirmed)
         gone = len(known) + len(new) - len(marks)
         # As in a cell: exactly what was seen, from the front, and nothing when the lock is another one now.
-        if self._lock is lock:
+        if self._lock is lock and self._inside:
             self._marks = marks
             self._next = following + len(new)
             del self._lines[:gone]

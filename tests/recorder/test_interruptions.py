@@ -61,6 +61,29 @@ def test_a_reader_that_interrupts_the_numbering_of_marks_numbers_none_twice(
     assert [(mark.sequence, mark.key) for mark in after] == [(1, "first"), (2, "second"), (3, "meanwhile")]
 
 
+def test_a_holder_of_the_journal_that_was_given_up_on_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves late and says that nobody is inside; a handler reads; each mark has one number all the same."""
+    registry = recorder()
+    inner: list[Snapshot] = []
+    handled: list[int] = []
+
+    def interrupted(
+        sequence: int, kind: str, name: str, key: str | None, at_ns: int, started_ns: int | None, attributes: object
+    ) -> Mark:
+        if not handled:
+            handled.append(1)
+            registry._journal._inside = False
+            registry.mark("event", "deploy", "meanwhile", at_ns=9)
+            inner.append(registry.snapshot(0, 0))
+        return Mark(sequence, kind, name, key, at_ns, started_ns, ())
+
+    monkeypatch.setattr(journal_module, "Mark", interrupted)
+    registry.mark("event", "deploy", "first", at_ns=1)
+    outer = registry.snapshot(0, 0).journal
+    assert [(mark.sequence, mark.key) for mark in inner[0].journal] == [(1, "first"), (2, "meanwhile")]
+    assert outer == inner[0].journal == registry.snapshot(0, 0).journal
+
+
 class Interrupting(int):
     """A number that raises the counter it is added up in, and reads it."""
 

@@ -54,6 +54,28 @@ def test_a_handler_that_raises_into_folds_costs_no_event(monkeypatch: pytest.Mon
     assert found[0].count == given
 
 
+def test_a_holder_that_was_given_up_on_lets_nobody_into_the_fold_of_its_successor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It leaves late and says that nobody is inside; a handler of the successor's thread folds; none is lost."""
+    cell = recorder().cell(request())
+    for _ in range(3):
+        cell.record(0.5)
+    handled: list[int] = []
+
+    def interrupted(state: CellSnapshot, batch: list[Value]) -> CellSnapshot:
+        if not handled:
+            handled.append(0)
+            cell._inside = False
+            cell.record(0.25)
+            handled[0] = cell.snapshot().count
+        return folded(state, batch)
+
+    monkeypatch.setattr(cell_module, "folded", interrupted)
+    assert (cell.snapshot().count, handled) == (4, [4])
+    assert cell.snapshot().count == 4
+
+
 def test_whatever_runs_inside_a_fold_neither_waits_nor_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the exact moment of folding: events, an inline fold, a snapshot of the registry in the same thread."""
     registry = recorder()
