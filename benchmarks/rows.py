@@ -158,7 +158,7 @@ ROWS: Final = (
                 "stack.ours",
                 30,
                 "×",
-                over="stack.otel-asgi metrics",
+                over="stack.otel-asgi metrics (defaults)",
                 at_least=True,
             ),
             Goal(

@@ -47,58 +47,51 @@ class Sends(PassThrough):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
-        started: Message | None = None
+        known: list[object] = [_perf(), None]
 
-        async def relay(message: Message) -> None:
-            nonlocal started
+        def wire(message, send=send, known=known):  # type: ignore[no-untyped-def] # annotations are objects too
             kind = message["type"]
             if kind == "http.response.start":
-                started = message
-            await send(message)
-            if kind == "http.response.body" and not message.get("more_body"):
-                _perf() - began
+                known[1] = message
+            elif kind == "http.response.body" and not message.get("more_body"):
+                _perf() - known[0]
+            return send(message)
 
-        began = _perf()
         try:
-            await self.app(scope, receive, relay)
+            await self.app(scope, receive, wire)
         except BaseException:
-            _perf() - began
+            _perf()
             raise
 
 
+async def _heed(receive: Receive, known: list[object]) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        known[1] = message
+    return message
+
+
 class Receives(PassThrough):
-    """Sees each message come in: a client that goes away."""
+    """Sees each message come in too: a client that goes away."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
-        started: Message | None = None
-        left = 0.0
+        known: list[object] = [_perf(), None]
 
-        async def relay(message: Message) -> None:
-            nonlocal started, left
+        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # as above
+            if message is None:
+                return _heed(receive, known)
             kind = message["type"]
             if kind == "http.response.start":
-                started = message
-            try:
-                await send(message)
-            except BaseException:
-                left = _perf()
-                raise
-            if kind == "http.response.body" and not message.get("more_body"):
-                _perf() - began
+                known[1] = message
+            elif kind == "http.response.body" and not message.get("more_body"):
+                _perf() - known[0]
+            return send(message)
 
-        async def heed() -> Message:
-            nonlocal left
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                left = _perf()
-            return message
-
-        began = _perf()
         try:
-            await self.app(scope, heed, relay)
+            await self.app(scope, wire, wire)
         except BaseException:
-            _perf() - began
+            _perf()
             raise
 
 
@@ -107,39 +100,26 @@ class Framed(PassThrough):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
-        frame: list[object] = [None, self, _open.get(), scope, False]
-        scope["benchmarks.frame"] = frame
-        _open.set(frame)
-        started: Message | None = None
-        left = 0.0
+        known: list[object] = [_perf(), None, self, _open.get(), scope, None, None, False, False, False, False]
+        scope["benchmarks.frame"] = known
+        _open.set(known)
 
-        async def relay(message: Message) -> None:
-            nonlocal started, left
+        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # as above
+            if message is None:
+                return _heed(receive, known)
             kind = message["type"]
             if kind == "http.response.start":
-                started = message
-            try:
-                await send(message)
-            except BaseException:
-                left = _perf()
-                raise
-            if kind == "http.response.body" and not message.get("more_body"):
-                _perf() - began
-                frame.clear()
+                known[1] = message
+            elif kind == "http.response.body" and not message.get("more_body"):
+                _perf() - known[0]
+            return send(message)
 
-        async def heed() -> Message:
-            nonlocal left
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                left = _perf()
-            return message
-
-        began = _perf()
         try:
-            await self.app(scope, heed, relay)
+            await self.app(scope, wire, wire)
         except BaseException:
-            _perf() - began
+            _perf()
             raise
+        known.clear()
 
 
 class Recorded(PassThrough):
@@ -153,48 +133,40 @@ class Recorded(PassThrough):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
-        frame: list[object] = [None, self, _open.get(), scope, False]
-        scope["benchmarks.frame"] = frame
-        _open.set(frame)
-        started: Message | None = None
-        left = 0.0
+        known: list[object] = [_perf(), None, self, _open.get(), scope, None, None, False, False, False, False]
+        scope["benchmarks.frame"] = known
+        _open.set(known)
 
-        async def relay(message: Message) -> None:
-            nonlocal started, left
+        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # as above
+            if message is None:
+                return _heed(receive, known)
             kind = message["type"]
             if kind == "http.response.start":
-                started = message
-            try:
-                await send(message)
-            except BaseException:
-                left = _perf()
-                raise
-            if kind != "http.response.body" or message.get("more_body") or started is None:
-                return
-            ended = _perf()
-            try:
-                cell = self._known[id(scope["route"])][scope["method"]][started["status"]]
-            except KeyError:
-                cell = self._cell
-                self._known[id(scope["route"])] = {scope["method"]: {started["status"]: cell}}
-            frame.clear()
-            cell.append(ended - began)
-            if len(cell.pending) >= cell.limit:
-                cell.drain()
+                known[1] = message
+            elif kind == "http.response.body" and not message.get("more_body"):
+                began, started, ours, outer, scope, _, _, first, ended, left, gone = known
+                try:
+                    cell = ours._known[id(scope["route"])][scope["method"]][started["status"]]
+                except KeyError:
+                    cell = ours.first(scope, started["status"])
+                if not (outer or first or ended or left or gone):
+                    if len(cell.pending) >= cell.limit:
+                        cell.drain()
+                    append = cell.append
+                    append(_perf() - began)
+            return send(message)
 
-        async def heed() -> Message:
-            nonlocal left
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                left = _perf()
-            return message
-
-        began = _perf()
         try:
-            await self.app(scope, heed, relay)
+            await self.app(scope, wire, wire)
         except BaseException:
-            _perf() - began
+            _perf()
             raise
+        known.clear()
+
+    def first(self, scope: Scope, status: int) -> Cell:
+        """The cell of a route's first answer, found at once from then on."""
+        self._known[id(scope["route"])] = {scope["method"]: {status: self._cell}}
+        return self._cell
 
 
 STEPS: dict[str, Callable[[ASGIApp], ASGIApp]] = {

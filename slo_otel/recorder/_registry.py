@@ -61,6 +61,7 @@ class Recorder:
         self._full = False
         self._layouts = Layouts(plan)
         self._budget = Budget(max_series, 16 + max_series // 100, max_pending)
+        self._grow = self._budget.grow  # one bound method for all cells
         self._gauges = Gauges(max_gauges)
         self._journal = Journal(max_marks)
 
@@ -143,7 +144,7 @@ class Recorder:
     def _new(self, key: CellKey, judgements: tuple[Judgement, ...], limit: int) -> Cell:
         layout = self._layouts.of(key, judgements)
         shared = self._layouts.shared(judgements)
-        return Cell(key, shared, layout, self._budget.grow, start_ns=self._clock.read().wall_ns, limit=limit)
+        return Cell(key, shared, layout, self._grow, start_ns=self._clock.read().wall_ns, limit=limit)
 
     def _overflow(self, key: CellKey, judgements: tuple[Judgement, ...]) -> Cell:
         self._full = True

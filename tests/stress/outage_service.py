@@ -13,13 +13,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import math
 import os
 import statistics
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +36,29 @@ WINDOW: Final = 0.1
 """Seconds of a window at least; one with a flush, and the one after it, last as long as the flush."""
 PAUSE: Final = 0.004
 """Seconds between two requests."""
+
+
+_BIN: Final = 1e-5
+_BINS: Final = 100_000
+"""Latencies are pooled in bins of 10 µs up to a second, so that memory does not grow with the failures."""
+
+
+class Pool:
+    """Latencies of many windows, in memory that is there from the start."""
+
+    def __init__(self) -> None:
+        self._counts = array("L", [1] * _BINS)  # ones, so that every page is there
+
+    def add(self, latencies: list[float]) -> None:
+        """Take those of a window."""
+        for latency in latencies:
+            self._counts[min(int(latency / _BIN), _BINS - 1)] += 1
+
+    def p99(self) -> float:
+        """The 99th percentile, in seconds, to 10 µs."""
+        counts = [count - 1 for count in self._counts]
+        least = math.ceil(sum(counts) * 0.99)
+        return _BIN * next(at for at, seen in enumerate(accumulate(counts)) if seen >= least)
 
 
 class Load:
@@ -68,9 +94,10 @@ class Load:
         self.answered += 1
         self.failed += statuses != [200]
 
-    def window(self) -> float:
-        """End a window: the 99th percentile of its latencies."""
+    def window(self, pool: Pool) -> float:
+        """End a window: the 99th percentile of its latencies, which go into the pool."""
         found, self.latencies, self.stall = sorted(self.latencies), [], 0.0
+        pool.add(found)
         return found[int(len(found) * 0.99)] if found else 0.0
 
 
@@ -116,6 +143,7 @@ class Outage:
         self._pool = pool
         self.calm: list[float] = []
         self.failing: list[float] = []
+        self.pooled = {"calm": Pool(), "failing": Pool()}
         self.longest = 0.0
         """Seconds of the longest flush, without those for which the whole process stood still."""
         self.arrived = 0
@@ -128,20 +156,22 @@ class Outage:
             took = time.perf_counter() - began
             self.longest = max(self.longest, took - self._load.stall)
             await asyncio.sleep(max(WINDOW - took, 0.0))
-            self.failing.append(self._load.window())
+            self.failing.append(self._load.window(self.pooled["failing"]))
             await asyncio.sleep(max(WINDOW, took))
-            self.calm.append(self._load.window())
+            self.calm.append(self._load.window(self.pooled["calm"]))
 
     async def flush(self, seconds: float) -> bool:
         """One flush, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._handle.flush, seconds)
 
     def report(self) -> dict[str, float | int]:
-        """Each window's 99th percentile: the median over windows, and the first decile, which others' work spares.
-
-        What a flush does to requests it does in every window that has one, so it is in the decile as well.
+        """The 99th percentile of all windows of a kind together, and of each: their median, and their first decile,
+        which others' work spares. What a flush does to requests it does in every window that has one, so it is in
+        the decile as well.
         """
         return {
+            "calm pooled": self.pooled["calm"].p99(),
+            "failing pooled": self.pooled["failing"].p99(),
             "calm median": statistics.median(self.calm),
             "failing median": statistics.median(self.failing),
             "calm": statistics.quantiles(self.calm, n=10)[0],
