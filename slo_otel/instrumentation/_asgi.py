@@ -9,6 +9,7 @@ from __future__ import annotations
 from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import Active, active, register
 from slo_otel.instrumentation._asgi_broken import watch_below
+from slo_otel.instrumentation._asgi_errors import Wrapper, handled, passed_by
 from slo_otel.instrumentation._asgi_requests import (
     ENDED,
     FIRST,
@@ -25,6 +26,7 @@ from slo_otel.instrumentation._asgi_requests import (
     is_gone,
     left,
     raised,
+    unanswered,
 )
 from slo_otel.instrumentation._asgi_types import (
     DISCONNECT,
@@ -89,6 +91,7 @@ class SLOMiddleware:
         self.app = app
         self._attributes = checked(attributes)
         self._requests: Requests | None = None
+        self._wrapper: Wrapper = passed_by(app) or self
         observe(app)
         watch_below(app)
         register(self)
@@ -137,12 +140,17 @@ class SLOMiddleware:
                 append(ended - began)
             return send(message)
 
-        app = self.app
+        wrapper = self._wrapper
+        app = wrapper.app
         try:
             await app(scope, wire, wire)
         except BaseException as fault:
-            raised(requests, scope, send, frame, fault)
-            raise
+            if wrapper is self or not isinstance(fault, Exception):
+                raised(requests, scope, send, frame, fault)
+                raise
+            final = await handled(wrapper, fault, scope, wire, wire, begun=not unanswered(frame))
+            raised(requests, scope, send, frame, final)
+            raise final  # noqa: B904 - it has its context
         if len(frame) > LEFT:
             if frame[HOLDER] is None:
                 frame.clear()

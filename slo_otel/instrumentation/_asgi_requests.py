@@ -99,6 +99,11 @@ def completed(frame: Request) -> None:
         frame[REQUESTS].answered(course(frame))
 
 
+def unanswered(frame: Request) -> bool:
+    """Whether no answer has begun."""
+    return len(frame) > LEFT and frame[STARTED] is None
+
+
 def raised(requests: Requests, scope: Scope, send: Send, frame: Request, fault: BaseException) -> None:
     """The application raised: before its answer was complete, or after."""
     failures = _of_sending(send, fault)
