@@ -78,7 +78,7 @@ class Receives(PassThrough):
         """Serve."""
         known: list[object] = [_perf(), None]
 
-        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # as above
+        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # types are objects
             if message is None:
                 return _heed(receive, known)
             kind = message["type"]
@@ -104,7 +104,7 @@ class Framed(PassThrough):
         scope["benchmarks.frame"] = known
         _open.set(known)
 
-        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # as above
+        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # types are objects
             if message is None:
                 return _heed(receive, known)
             kind = message["type"]
@@ -137,7 +137,7 @@ class Recorded(PassThrough):
         scope["benchmarks.frame"] = known
         _open.set(known)
 
-        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # as above
+        def wire(message=None, receive=receive, send=send, known=known):  # type: ignore[no-untyped-def] # types are objects
             if message is None:
                 return _heed(receive, known)
             kind = message["type"]

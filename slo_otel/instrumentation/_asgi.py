@@ -104,7 +104,7 @@ class SLOMiddleware:
     # object here costs several times what it does in a loop. Hence one list; one function that is `receive` as well
     # as `send`, whose defaults stand for cells and whose types are nowhere, since each is an object too; and no
     # coroutine around the start, nor around an answer in one message.
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 - flat, see above
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 - a call costs more
         """Serve one connection."""
         requests = self._requests
         if requests is None or scope["type"] != "http" or FRAME in scope:
@@ -115,7 +115,7 @@ class SLOMiddleware:
         scope[FRAME] = frame
         enter(frame)
 
-        def wire(message=None, receive=receive, send=send, frame=frame):  # type: ignore[no-untyped-def] # see above
+        def wire(message=None, receive=receive, send=send, frame=frame):  # type: ignore[no-untyped-def] # types are objects
             if message is None:
                 return _heed(receive, frame)
             kind = message["type"]
@@ -150,7 +150,7 @@ class SLOMiddleware:
                 raise
             final = await handled(wrapper, fault, scope, wire, wire, begun=not unanswered(frame))
             raised(requests, scope, send, frame, final)
-            raise final  # noqa: B904 - it has its context
+            raise final  # noqa: B904 - its context is Starlette's
         if len(frame) > LEFT:
             if frame[HOLDER] is None:
                 frame.clear()

@@ -57,6 +57,6 @@ async def handled(
     try:
         middleware = type(known)(raising, handler=known.handler, debug=known.debug)
         await middleware(scope, receive, drop if begun else send)
-    except BaseException as raised:  # noqa: BLE001 - it is raised by the caller
+    except BaseException as raised:  # noqa: BLE001 - returned, and the caller raises it
         return fault if dropped else raised
     return fault

@@ -152,7 +152,7 @@ def _harmless(close: Close) -> Close:
     def guarded(self: Requests, course: Course, *rest: BaseException) -> None:
         try:
             close(self, course, *rest)
-        except Exception as fault:  # noqa: BLE001 - see above
+        except Exception as fault:  # noqa: BLE001 - our fault must not become the host's
             leave(course.frame)
             swallow(fault, "the ASGI middleware")
 

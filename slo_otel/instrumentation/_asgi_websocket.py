@@ -103,7 +103,7 @@ class _Connection:
             if self._error_type is not None and self._outcome not in (Outcome.SUCCESS, Outcome.REJECTED):
                 event.error_type = self._error_type
             close_event(event, self._outcome, self._ended - self._began)
-        except Exception as our_fault:  # noqa: BLE001 - see above
+        except Exception as our_fault:  # noqa: BLE001 - our fault must not become the host's
             swallow(our_fault, "the ASGI middleware")
 
     def _end(self, status: int, outcome: Outcome) -> None:
