@@ -7,6 +7,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # pytest-xdist workers: two halve the time on two cores, more gain nothing there.
 WORKERS ?= 2
+# Hypothesis' profile in `make soak`: new examples each time; `long` takes the same ones again.
+PROFILE ?= explore
 # The peers are installed beside the package in an environment of their own.
 BENCH := .venv-bench
 
@@ -39,7 +41,7 @@ test: $(STAMP) ## every test that needs no other program
 
 soak: $(STAMP) ## the long form of what make test does briefly: ten million requests, stress with more events and seeds
 	$(BIN)/python tools/soak.py
-	SOAK=1 HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m soak --timeout=600 -n $(WORKERS)
+	SOAK=1 HYPOTHESIS_PROFILE=$(PROFILE) $(BIN)/python -m pytest -m soak --timeout=600 -n $(WORKERS)
 
 mutate: $(STAMP) ## mutation testing of units, recorder and evaluation; ONLY=slo_otel/units.py for a part of it
 	$(BIN)/python tools/mutate.py $(ONLY)

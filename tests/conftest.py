@@ -13,9 +13,11 @@ from slo_otel import errors
 from slo_otel.instrumentation import activate
 from slo_otel.runtime._configure import current
 
-# Derandomised, so that a red run can be repeated; `HYPOTHESIS_PROFILE=explore` looks further.
+# Derandomised, so that a red run can be repeated; `HYPOTHESIS_PROFILE=explore` looks further, `long` as far but
+# always at the same examples.
 settings.register_profile("house", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.register_profile("explore", deadline=None, max_examples=2_000, database=None, print_blob=True)
+settings.register_profile("long", settings.get_profile("house"), max_examples=2_000)
 settings.register_profile("brief", settings.get_profile("house"), max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
