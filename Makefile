@@ -17,10 +17,10 @@ BENCH := .venv-bench
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
-$(STAMP): pyproject.toml tools/environment.py tools/find-python
+$(STAMP): pyproject.toml integrations/django/pyproject.toml tools/environment.py tools/find-python
 	@python=$$(sh tools/find-python) && "$$python" tools/environment.py .venv
 
-$(BENCH)/.installed: pyproject.toml tools/environment.py tools/find-python
+$(BENCH)/.installed: pyproject.toml integrations/django/pyproject.toml tools/environment.py tools/find-python
 	@python=$$(sh tools/find-python) && "$$python" tools/environment.py $(BENCH) bench
 
 setup: $(STAMP) ## make .venv with the package and what its development needs

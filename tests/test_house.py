@@ -33,8 +33,8 @@ DISTRIBUTIONS = {
     "urllib3": "urllib3",
 }
 """Where each import comes from, among the dependencies and extras of pyproject.toml."""
-NOT_IMPORTED = {"httpx"}
-"""Declared all the same: what reads a Prometheus server one day."""
+NOT_IMPORTED = {"httpx", "slo-otel-django"}
+"""Declared all the same: what reads a Prometheus server one day, and the extra that stands for a distribution."""
 HOSTS = {"pytest"}
 """Who imports the module that imports them."""
 HOMES = {

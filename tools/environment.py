@@ -1,4 +1,4 @@
-"""Make a virtual environment with the package (editable), its `cli` extra, the `dev` group and those named.
+"""Make a virtual environment with our distributions (editable), the `cli` extra, the `dev` group and those named.
 
     python3 tools/environment.py DIRECTORY [GROUP ...]
 
@@ -16,6 +16,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = ".installed"
+INTEGRATIONS = ("integrations/django",)
+"""The distributions beside the core."""
+
+
+def declarations() -> list[Path]:
+    """The pyproject.toml of each of our distributions, the core first."""
+    return [ROOT / place / "pyproject.toml" for place in (".", *INTEGRATIONS)]
+
+
+def editable() -> list[str]:
+    """The arguments of pip that install our distributions from the source tree."""
+    return ["--editable", ".[cli]", *(word for place in INTEGRATIONS for word in ("--editable", place))]
 
 
 def requirements(*groups: str) -> list[str]:
@@ -25,9 +37,10 @@ def requirements(*groups: str) -> list[str]:
 
 
 def renewed(directory: Path) -> bool:
-    """Whether the environment is at least as new as pyproject.toml."""
+    """Whether the environment is at least as new as what our distributions declare."""
     stamp = directory / STAMP
-    return stamp.exists() and stamp.stat().st_mtime >= (ROOT / "pyproject.toml").stat().st_mtime
+    newest = max(path.stat().st_mtime for path in declarations())
+    return stamp.exists() and stamp.stat().st_mtime >= newest
 
 
 def venv_package() -> str | None:
@@ -67,7 +80,7 @@ def main(directory: Path, *groups: str) -> int:
     try:
         python = make(directory)
         print(f"installing slo-otel and its development tools into {directory} (about a minute)", flush=True)
-        install(python, "--editable", ".[cli]", *requirements("dev", *groups))
+        install(python, *editable(), *requirements("dev", *groups))
     except subprocess.CalledProcessError as failed:
         print(f"setup failed: {' '.join(map(str, failed.cmd))}", file=sys.stderr)
         return 1

@@ -21,10 +21,13 @@ _BOUND: Final = re.compile(r"([\w.-]+)>=([\w.]+)")
 
 
 def declared() -> list[str]:
-    """The requirements of users: the dependencies and those of every extra."""
-    project = tomllib.loads((environment.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
-    return [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
+    """The requirements of users, without ourselves: the dependencies of our distributions and every extra."""
+    found: list[str] = []
+    for path in environment.declarations():
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        extras = project.get("optional-dependencies", {}).values()
+        found += [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
+    return [requirement for requirement in found if not requirement.startswith("slo-otel")]
 
 
 def pins(requirements: Iterable[str]) -> Iterator[str]:
@@ -40,7 +43,7 @@ def make() -> None:
     """Make the environment; pip itself refuses what does not fit together."""
     python = environment.make(DIRECTORY)
     print(f"installing slo-otel with its lowest dependencies into {DIRECTORY} (about a minute)", flush=True)
-    environment.install(python, "--editable", ".[cli]", *pins(declared()), *environment.requirements("dev"))
+    environment.install(python, *environment.editable(), *pins(declared()), *environment.requirements("dev"))
     (DIRECTORY / environment.STAMP).touch()
 
 
