@@ -73,8 +73,15 @@ def _watch_when_built(application: Any) -> None:
         _watch_stack(stack)
         return stack
 
-    setattr(build_middleware_stack, _WATCHED, True)
+    setattr(build_middleware_stack, _WATCHED, build_middleware_stack)
     application.build_middleware_stack = build_middleware_stack
+
+
+def is_own(found: object, function: object) -> bool:
+    """Whether `found` is `function`, or what watches it. `functools.wraps` copies marks: ours names its owner."""
+    while found is not function and getattr(found, _WATCHED, None) is found and found is not None:
+        found = getattr(found, "__wrapped__", None)
+    return found is function
 
 
 def _watch_stack(stack: object) -> None:

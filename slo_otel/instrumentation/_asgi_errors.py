@@ -24,6 +24,12 @@ class _BegunError(Exception):
     """Ends an answer that nobody is to get."""
 
 
+def is_server_error(app: object) -> bool:
+    """Whether it is Starlette's outermost middleware, or one of its kind."""
+    kind = getattr(sys.modules.get("starlette.middleware.errors"), "ServerErrorMiddleware", None)
+    return kind is not None and isinstance(app, kind)
+
+
 def passed_by(app: ASGIApp) -> Wrapper | None:
     """`app` itself where requests may go to `app.app`: a `ServerErrorMiddleware` that nobody has changed."""
     module = sys.modules.get("starlette.middleware.errors")

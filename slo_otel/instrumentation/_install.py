@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import Final, Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._asgi import SLOMiddleware
-from slo_otel.instrumentation._asgi_requests import Extractor, checked
-from slo_otel.instrumentation._asgi_types import ASGIApp
+from slo_otel.instrumentation._asgi_broken import is_own
+from slo_otel.instrumentation._asgi_errors import Wrapper, is_server_error
+from slo_otel.instrumentation._asgi_types import ASGIApp, Receive, Scope, Send
 from slo_otel.instrumentation._asgi_validation import observe
+from slo_otel.instrumentation._http import Extractor, checked
 
 AppT = TypeVar("AppT")
 _MARK: Final = "__slo_otel__"
+_Around: TypeAlias = Callable[[ASGIApp], ASGIApp]
 
 
 @runtime_checkable
@@ -55,13 +60,50 @@ def _wrap(application: _Application, attributes: Extractor | None) -> None:
 
     def around(stack: ASGIApp) -> ASGIApp:
         observe(application)
-        # The bound method: calling the object costs a twentieth of what the middleware costs in all.
-        return SLOMiddleware(stack, attributes=attributes).__call__
+        return _called(SLOMiddleware(stack, attributes=attributes))
 
     def build_middleware_stack() -> ASGIApp:
-        return around(build())
+        stack = build()
+        if is_own(application.build_middleware_stack, build_middleware_stack) or not is_server_error(stack):
+            return around(stack)
+        # Somebody else wraps what is built here, and may look for Starlette's own stack (opentelemetry's does).
+        wrapper = cast("Wrapper", stack)
+        wrapper.app = _Beneath(application, around, SLOMiddleware(wrapper.app, attributes=attributes))
+        return stack
 
     setattr(build_middleware_stack, _MARK, True)
     application.build_middleware_stack = build_middleware_stack  # type: ignore[method-assign]  # in place, by design
     if application.middleware_stack is not None:
         application.middleware_stack = around(application.middleware_stack)
+
+
+def _called(middleware: SLOMiddleware) -> ASGIApp:
+    """Its `__call__`, which costs less than calling the object; `app` leads on, for those who look into stacks."""
+    call: Any = partial(SLOMiddleware.__call__, middleware)
+    call.app = middleware.app
+    return cast("ASGIApp", call)
+
+
+class _Beneath:
+    """Where others put something around the stack after us: the first connection through it takes us outermost.
+
+    That one is measured here, from within. The first connection of an ASGI server is the lifespan, so that every
+    request is measured from without.
+    """
+
+    def __init__(self, application: _Application, around: _Around, within: SLOMiddleware) -> None:
+        self.app = within.app
+        self._application = application
+        self._around = around
+        self._within = within
+        self._outermost: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        stack = self._application.middleware_stack
+        if stack is not None and stack is self._outermost:
+            await self.app(scope, receive, send)
+            return
+        if stack is not None:
+            self._outermost = self._application.middleware_stack = self._around(stack)
+        await self._within(scope, receive, send)
