@@ -1,8 +1,9 @@
 """Snapshots and evaluations become OTLP metrics: translation, encoding, and a loop with deadlines that hold."""
 
-from slo_otel.export._data import MAX_POINTS, Outgoing, Translation, requests
+from slo_otel.export._data import MAX_POINTS, Outgoing, Translation, requests, taken
 from slo_otel.export._environment import interval_ns, wanted
 from slo_otel.export._exports import Exports
+from slo_otel.export._kinds import Kinds, kinds
 from slo_otel.export._lane import InlineLane, Lane, ThreadLane
 from slo_otel.export._own import ExportTimes, Own
 from slo_otel.export._paced import paced, pause
@@ -13,6 +14,7 @@ __all__ = [
     "ExportTimes",
     "Exports",
     "InlineLane",
+    "Kinds",
     "Lane",
     "Outgoing",
     "Own",
@@ -20,8 +22,10 @@ __all__ = [
     "ThreadLane",
     "Translation",
     "interval_ns",
+    "kinds",
     "paced",
     "pause",
     "requests",
+    "taken",
     "wanted",
 ]

@@ -12,6 +12,7 @@ from typing import Final, cast
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from slo_otel.export._data import taken
 from slo_otel.export._sender import Failure, Sender
 
 _CANCELLED: Final = Failure("timeout", "no answer in time")
@@ -41,13 +42,16 @@ class Attempt:
         self.cancelled = True
 
     def send(self, sender: Sender) -> Failure | None:
-        """Send every request until one fails."""
+        """Send every request until one does not arrive; the first failure. What arrived is told at once."""
+        first: Failure | None = None
         with _suppressed():
             for request in self._requests():
                 failure = _CANCELLED if self.cancelled else self._send(sender, request)
-                if failure is not None:
-                    return failure
-        return None
+                first = first or failure
+                if failure is not None and not failure.arrived:
+                    break
+                taken(request)
+        return first
 
     def _send(self, sender: Sender, request: MetricsData) -> Failure | None:
         if self._renewal is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,13 +25,19 @@ from slo_otel.export._durations import DurationHistograms
 from slo_otel.export._environment import own_version
 from slo_otel.export._events import EventSums
 from slo_otel.export._gauges import evaluated, promised
-from slo_otel.export._own import Own, own_metrics
+from slo_otel.export._kinds import Kinds
+from slo_otel.export._own import Own, OwnMetrics
+from slo_otel.export._paced import Points
 from slo_otel.export._series import Starts
 from slo_otel.plan import Plan
 from slo_otel.recorder import Snapshot
 
 MAX_POINTS: Final = 1_000
 """Points in one request: with those of a histogram half a megabyte. nginx refuses more than one, gRPC four."""
+
+
+CUMULATIVES: Final = Kinds()
+"""Everything cumulative, in explicit histograms: what a backend can always make the rest from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +51,48 @@ class Outgoing:
 
 
 class Translation:
-    """Turns what is known into metrics. It remembers the start of each series, and the series that did not change.
+    """Turns what is known into metrics. It remembers the start of each series, the series that did not change, and
+    with delta temporality what was taken.
 
     One at a time: an export that was given up may still be at it when the next one begins.
     """
 
-    def __init__(self, plan: Plan, born_ns: int) -> None:
+    def __init__(self, plan: Plan, born_ns: int, kinds: Kinds = CUMULATIVES) -> None:
         """`born_ns` is the wall time since when this process counts."""
         self._plan = plan
         self._turn = threading.Lock()
-        self._born_ns = born_ns
         starts = Starts()
-        self._events = EventSums(plan, born_ns, starts)
-        self._durations = DurationHistograms(plan, born_ns, starts)
+        self._events = EventSums(plan, born_ns, starts, kinds.counters)
+        self._durations = DurationHistograms(plan, born_ns, starts, kinds.histograms)
+        self._own = OwnMetrics(born_ns, kinds)
 
-    def metrics(self, outgoing: Outgoing) -> tuple[Metric, ...]:
-        """Every metric that has a point, counters first."""
+    def metrics(self, outgoing: Outgoing, wanted: Callable[[], bool] = lambda: True) -> tuple[Metric, ...]:
+        """Every metric that has a point, counters first; none where nobody is `wanted` any more.
+
+        Say `taken` of what a Collector took, before the next call: delta temporality goes on from there.
+        """
         time_ns = outgoing.snapshot.taken_wall_ns
         with self._turn:
-            found = self._found(outgoing, time_ns)
+            found = self._found(outgoing, time_ns) if wanted() else ()
         return tuple(metric for metric in found if metric.data.data_points)
 
     def _found(self, outgoing: Outgoing, time_ns: int) -> tuple[Metric, ...]:
         return (
             self._events.metric(outgoing.snapshot),
             self._durations.metric(outgoing.snapshot),
-            *own_metrics(outgoing.own, self._born_ns, time_ns),
+            *self._own.metrics(outgoing.own, time_ns),
             *promised(self._plan, time_ns),
             *(() if outgoing.statuses is None else evaluated(outgoing.statuses)),
         )
+
+
+def taken(data: MetricsData) -> None:
+    """A Collector took these points: with delta temporality they are not sent again."""
+    for resource in data.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                if isinstance(metric.data.data_points, Points):
+                    metric.data.data_points.taken()
 
 
 def requests(metrics: Iterable[Metric], resource: Resource, limit: int = MAX_POINTS) -> Iterator[MetricsData]:

@@ -1,15 +1,16 @@
-"""`slo.events`: what every SLO counted, as monotonic cumulative sums."""
+"""`slo.events`: what every SLO counted, as monotonic sums."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Metric, NumberDataPoint, Sum
 
 from slo_otel import names
-from slo_otel.export._paced import Points
-from slo_otel.export._series import Attributes, Member, Series, Starts, Totals, attributes, born, started
+from slo_otel.export._checkpoint import Flow, Line, flow
+from slo_otel.export._kinds import CUMULATIVE
+from slo_otel.export._series import Member, Series, Starts, Totals, attributes, born
 from slo_otel.plan import SLO, CountedRule, Form, Judgement, Measure, NoRule, Plan, Ruling, Tallying
 from slo_otel.recorder import Snapshot, Tally, tally
 
@@ -19,9 +20,6 @@ _GIVEN: Final = {
     Tallying.GOOD_TOTAL: ("good", "excluded", "total"),
     Tallying.BAD_TOTAL: ("bad", "excluded", "total"),
 }
-
-_Row: TypeAlias = tuple[Attributes, str, int, int]
-"""A point before it is made: the attributes of its series, verdict, start, value."""
 
 
 def verdicts(slo: SLO) -> tuple[str, ...]:
@@ -46,8 +44,11 @@ class EventSums:
     verdicts of a dynamic series appear together for the same reason.
     """
 
-    def __init__(self, plan: Plan, born_ns: int, starts: Starts) -> None:
+    def __init__(
+        self, plan: Plan, born_ns: int, starts: Starts, temporality: AggregationTemporality = CUMULATIVE
+    ) -> None:
         """`born_ns` is the wall time since when this process counts."""
+        self._flow: Flow[int] = flow(temporality)
         self._born_ns = born_ns
         self._starts = starts
         counted = tuple(slo for slo in plan.slos if verdicts(slo))
@@ -60,14 +61,9 @@ class EventSums:
 
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
-        time_ns = snapshot.taken_wall_ns
-
-        def point(row: _Row) -> NumberDataPoint:
-            told, verdict, start_ns, value = row
-            return NumberDataPoint({**told, names.SLO_VERDICT: verdict}, started(start_ns, time_ns), time_ns, value)
-
-        points = Points(self._totals.rows(snapshot), point)
-        data = Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True)
+        lines = self._totals.rows(snapshot, self._flow.among)
+        points = self._flow.points(lines, snapshot.taken_wall_ns, _point)
+        data = Sum(points, self._flow.temporality, is_monotonic=True)
         return Metric(names.EVENTS, "Events by service level and verdict.", "{event}", data)
 
     def _sharing(self, judgements: tuple[Judgement, ...]) -> Iterator[tuple[Series, Ruling]]:
@@ -75,9 +71,15 @@ class EventSums:
             for name in self._readers.get((judgement.indicator, judgement.measure), ()):
                 yield (name, judgement.group), judgement.ruling
 
-    def _added_up(self, series: Series, members: Sequence[Member], time_ns: int) -> tuple[_Row, ...]:
+    def _added_up(self, series: Series, members: Sequence[Member], time_ns: int) -> tuple[Line[int], ...]:
         name, group = series
         start_ns = self._starts.of((names.EVENTS, series), born(self._born_ns, series, members), time_ns)
         found = sum((tally(cell, ruling) for cell, ruling in members), Tally())
         told = attributes(name, group)
-        return tuple((told, verdict, start_ns, getattr(found, verdict)) for verdict in self._verdicts[name])
+        return tuple(
+            Line(series, verdict, told, start_ns, getattr(found, verdict)) for verdict in self._verdicts[name]
+        )
+
+
+def _point(line: Line[int], start_ns: int, time_ns: int, value: int) -> NumberDataPoint:
+    return NumberDataPoint({**line.told, names.SLO_VERDICT: line.verdict}, start_ns, time_ns, value)

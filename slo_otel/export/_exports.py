@@ -1,7 +1,7 @@
 """The export loop's state: what is newest, what was sent, what is under way, and when the next one is due.
 
-Nothing here waits on traffic or holds a lock during I/O. A failed export loses nothing: totals are cumulative, and
-the next one carries them all.
+Nothing here waits on traffic or holds a lock during I/O. A failed export loses nothing: the next one carries all
+that did not arrive.
 """
 
 from __future__ import annotations
@@ -176,8 +176,11 @@ class Exports:
         return sent
 
     def _begin(self, outgoing: Outgoing, seconds: float, *, patient: bool, each: bool = False) -> Attempt:
+        def wanted() -> bool:
+            return attempt is self._current
+
         def send() -> Iterator[MetricsData]:
-            return requests(self._translation.metrics(outgoing), self._resource())
+            return requests(self._translation.metrics(outgoing, wanted), self._resource())
 
         attempt = Attempt(send, seconds, patient=patient, each=each)
         self._current = attempt

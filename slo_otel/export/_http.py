@@ -147,7 +147,8 @@ def _partial(body: bytes) -> Failure | None:
         return None
     if not partial.rejected_data_points:
         return None
-    return Failure("partial_success", f"{partial.rejected_data_points} points rejected: {partial.error_message}")
+    said = f"{partial.rejected_data_points} points rejected: {partial.error_message}"
+    return Failure("partial_success", said, arrived=True)
 
 
 def _retry_after(said: str | None) -> float | None:

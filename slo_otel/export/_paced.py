@@ -47,12 +47,20 @@ class Points(Sequence[T], Generic[Row, T]):
     every thread.
     """
 
-    __slots__ = ("_make", "_rows")
+    __slots__ = ("_make", "_rows", "_take")
 
-    def __init__(self, rows: Sequence[Row], make: Callable[[Row], T]) -> None:
-        """`make` gives an equal point each time it is called with the same row."""
+    def __init__(
+        self, rows: Sequence[Row], make: Callable[[Row], T], take: Callable[[Sequence[Row]], None] | None = None
+    ) -> None:
+        """`make` gives an equal point each time it is called with the same row; `take` is told what arrived."""
         self._rows = rows
         self._make = make
+        self._take = take
+
+    def taken(self) -> None:
+        """A Collector took these points."""
+        if self._take is not None:
+            self._take(self._rows)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -66,5 +74,5 @@ class Points(Sequence[T], Generic[Row, T]):
     def __getitem__(self, at: slice) -> Sequence[T]: ...
     def __getitem__(self, at: int | slice) -> T | Sequence[T]:
         if isinstance(at, slice):
-            return Points(self._rows[at], self._make)
+            return Points(self._rows[at], self._make, self._take)
         return self._make(self._rows[at])

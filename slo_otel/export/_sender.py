@@ -21,6 +21,8 @@ class Failure:
     """Whether the same request may succeed later."""
     after: float | None = None
     """Seconds after which the Collector wants to see it again; None where it did not say."""
+    arrived: bool = False
+    """Whether the request arrived all the same: what it carried must not be sent again."""
 
 
 class Sender(Protocol):

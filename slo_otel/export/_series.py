@@ -20,6 +20,8 @@ Member: TypeAlias = tuple[CellSnapshot, Ruling]
 """A cell, and what it means to a series."""
 Sharing: TypeAlias = Callable[[tuple[Judgement, ...]], Iterable[tuple[Series, Ruling]]]
 Row = TypeVar("Row")
+Among: TypeAlias = Callable[[Mapping[Series, None], Iterable[Series]], Iterable[Series]]
+"""From the series that changed and all that are known to those that are wanted."""
 AddedUp: TypeAlias = Callable[[Series, Sequence[Member], int], tuple[Row, ...]]
 """From a series, its members and the time of the snapshot to its rows."""
 
@@ -39,14 +41,15 @@ class Totals(Generic[Row]):
         self._members: dict[Series, list[tuple[CellKey, Ruling]]] = {series: [] for series in standing}
         self._rows: dict[Series, tuple[Row, ...]] = {}
 
-    def rows(self, snapshot: Snapshot) -> tuple[Row, ...]:
-        """The rows of every series, the standing ones first."""
-        for series in paced(self._changed(snapshot.cells)):
+    def rows(self, snapshot: Snapshot, among: Among) -> tuple[Row, ...]:
+        """The rows of the series that `among` picks, the standing ones first."""
+        changed = self._changed(snapshot.cells)
+        for series in paced(changed):
             members = [(self._cells[key], ruling) for key, ruling in self._members[series]]
             self._rows[series] = self._added_up(series, members, snapshot.taken_wall_ns)
-        return tuple(chain.from_iterable(self._rows.values()))
+        return tuple(chain.from_iterable(map(self._rows.__getitem__, among(changed, self._rows))))
 
-    def _changed(self, cells: Iterable[CellSnapshot]) -> Iterable[Series]:
+    def _changed(self, cells: Iterable[CellSnapshot]) -> dict[Series, None]:
         changed = {series: None for series in self._members if series not in self._rows}
         for cell in paced(cells):
             known = self._cells.get(cell.key)

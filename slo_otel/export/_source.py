@@ -8,6 +8,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter
 
 from slo_otel.export import _environment as environment
 from slo_otel.export._given import GivenSender
+from slo_otel.export._kinds import Kinds, kinds
 from slo_otel.export._sender import Sender
 
 
@@ -19,6 +20,8 @@ class Source:
 
     def __init__(self, given: MetricExporter | None = None) -> None:
         """Imports what sends: at set-up, since the first export of a service under load would hold it up."""
+        self.kinds = kinds() if given is None else Kinds()
+        """Which temporality and histograms it takes."""
         self._given = None if given is None else GivenSender(given)
         if given is None:
             import_module("slo_otel.export._http")

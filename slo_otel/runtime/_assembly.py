@@ -15,7 +15,7 @@ from slo_otel import instrumentation
 from slo_otel.clock import Clock, SystemClock
 from slo_otel.errors import ConfigurationError, logger, reset_faults
 from slo_otel.evaluation import StatusSet
-from slo_otel.export import Exports, InlineLane, Source, ThreadLane, Translation, interval_ns, wanted
+from slo_otel.export import Exports, InlineLane, Kinds, Source, ThreadLane, Translation, interval_ns, wanted
 from slo_otel.ledger import Ledger, MemoryLedger
 from slo_otel.plan import Plan
 from slo_otel.recorder import Recorder
@@ -83,7 +83,8 @@ class Runtime:
     def _begin(self) -> None:
         resource = self._resource
         by_hand = self._given.clock is not None
-        translation = Translation(self.plan, self._clock.read().wall_ns)
+        kinds = Kinds() if self._source is None else self._source.kinds
+        translation = Translation(self.plan, self._clock.read().wall_ns, kinds)
         lane = InlineLane() if by_hand else ThreadLane()
         self._exports = Exports(self._source, lane, translation, lambda: resource, self._interval_ns)
         self._ledger = self._given.ledger or MemoryLedger(self.plan)
