@@ -10,24 +10,7 @@ from slo_otel.errors import ConfigurationError
 from slo_otel.instrumentation._active import Active, active, register
 from slo_otel.instrumentation._asgi_broken import watch_below
 from slo_otel.instrumentation._asgi_errors import Wrapper, handled, passed_by
-from slo_otel.instrumentation._asgi_requests import (
-    ENDED,
-    FIRST,
-    FRAME,
-    LEFT,
-    REQUESTS,
-    STARTED,
-    Extractor,
-    Request,
-    Requests,
-    checked,
-    completed,
-    course,
-    is_gone,
-    left,
-    raised,
-    unanswered,
-)
+from slo_otel.instrumentation._asgi_requests import Requests, completed, is_gone, raised, unanswered
 from slo_otel.instrumentation._asgi_types import (
     DISCONNECT,
     RESPONSE_BODY,
@@ -42,6 +25,19 @@ from slo_otel.instrumentation._asgi_types import (
 from slo_otel.instrumentation._asgi_validation import observe
 from slo_otel.instrumentation._asgi_websocket import connection
 from slo_otel.instrumentation._context import HOLDER, enter, here
+from slo_otel.instrumentation._http import (
+    ENDED,
+    FIRST,
+    FRAME,
+    LEFT,
+    REQUESTS,
+    STARTED,
+    Extractor,
+    Request,
+    checked,
+    course,
+    left,
+)
 from slo_otel.instrumentation._lifespan import Flush, watch
 
 

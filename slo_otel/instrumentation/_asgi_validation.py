@@ -12,8 +12,8 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Final, TypeAlias
 
-from slo_otel.instrumentation._asgi_requests import note_bad_input
 from slo_otel.instrumentation._asgi_tree import parts
+from slo_otel.instrumentation._http_notes import note_bad_input
 
 Handler: TypeAlias = Callable[[Any, Exception], Any]
 """Starlette's exception handler: sync or async, (connection, error) -> response."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from slo_otel.errors import swallow
-from slo_otel.instrumentation._asgi_requests import FAILED, FRAME, Requests, is_gone
+from slo_otel.instrumentation._asgi_requests import Requests, is_gone
 from slo_otel.instrumentation._asgi_types import ASGIApp, Message, Receive, Scope, Send
 from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._context import GONE, enter, here
 from slo_otel.instrumentation._events import close_event
+from slo_otel.instrumentation._http import FRAME
+from slo_otel.instrumentation._http_targets import FAILED
 from slo_otel.plan import Outcome
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from slo_otel.instrumentation._context import (
     opened,
 )
 from slo_otel.instrumentation._nesting import settle
-from slo_otel.plan import CellKey, Kind, Outcome, Overrule
+from slo_otel.plan import UNMATCHED_ROUTE, CellKey, Kind, Outcome, Overrule
 
 _OWN_FIELDS = frozenset({"status", "outcome", "method"})
 """Facts of the answer: what code says of them is ignored."""
@@ -35,6 +35,7 @@ class Event:
 
     __slots__ = (
         "_carried",
+        "_route_said",
         "_shared",
         "active",
         "attributes",
@@ -83,6 +84,8 @@ class Event:
         self.attributes: dict[str, str] = {}
         self.nested: dict[str, frozenset[str]] = {}
         """The indicators for which an inner event is bad just now, by the inner one's operation."""
+        self._route_said: str | None = None
+        """The route that code says; an HTTP event has it only where no router of ours knows one."""
         self._shared: frozenset[str] = frozenset()
         """The categories of events around it that may have closed before it: it is no second event of these."""
         self._carried: tuple[tuple[object, ...], frozenset[str]] | None = None
@@ -186,7 +189,9 @@ class Event:
             self.operation = bounds.value(self._event_name(), name, value)
         elif name == "category":
             self.names = (*self.names, bounds.value(self._event_name(), name, value))
-        elif name == "route" and self.kind is not Kind.HTTP:
+        elif name == "route" and self.kind is Kind.HTTP:
+            self._route_said = bounds.value(self._event_name(), name, value)
+        elif name == "route":
             self.route = bounds.value(self._event_name(), name, value)
         elif name not in _OWN_FIELDS and bounds.part_of_series(name):
             self.attributes[name] = bounds.value(self._event_name(), name, value)
@@ -225,6 +230,12 @@ def current_event() -> Event:
         running.recorder.detached_events += 1
         return DETACHED
     return opened(*found)
+
+
+def take_route_said(event: Event) -> None:
+    """For middleware that found no route of its own: the one that code said, if it did."""
+    if event.route == UNMATCHED_ROUTE:
+        event.route = event._route_said or event.route
 
 
 def event_of(frame: Frame) -> Event:

@@ -9,14 +9,12 @@ or where the request never reached its route, the request is matched once agains
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from slo_otel.errors import blame, swallow
 from slo_otel.instrumentation._asgi_types import Scope
+from slo_otel.instrumentation._http_targets import MOUNT_REST, BoundTarget
 from slo_otel.plan import UNMATCHED_ROUTE
-
-if TYPE_CHECKING:
-    from slo_otel.recorder import Cell
 
 _MAX_FOREIGN: Final = 1_000
 """How many routes that are not in the walked tree are remembered."""
@@ -26,24 +24,6 @@ _MAX_DEPTH: Final = 8
 """Mounts in mounts."""
 _ROUTED: Final = frozenset({"route", "endpoint", "path_params", "router", "fastapi"})
 """What routing writes into the scope."""
-_MOUNT_REST: Final = "/{path}"
-"""What Starlette appends to the format of every mount."""
-
-
-class Target:
-    """One template and one handler, and the cells bound to them: by method, then by status.
-
-    `cells` are those of answers that are recorded with their last body message, `failures` those of statuses of 500
-    and above, which are held until the application returns.
-    """
-
-    __slots__ = ("cells", "endpoint", "failures", "template")
-
-    def __init__(self, template: str, endpoint: object) -> None:
-        self.template = template
-        self.endpoint = endpoint
-        self.cells: dict[str, dict[int, Cell]] = {}
-        self.failures: dict[str, dict[int, Cell]] = {}
 
 
 class RouteTable:
@@ -55,16 +35,16 @@ class RouteTable:
     """
 
     def __init__(self, app: object) -> None:
-        self.known: dict[int, Target] = {}
-        self.unmatched = Target(UNMATCHED_ROUTE, None)
+        self.known: dict[int, BoundTarget] = {}
+        self.unmatched = BoundTarget(UNMATCHED_ROUTE, None)
         self._roots: list[Sequence[object]] = [found] if (found := routes_of(app)) is not None else []
-        self._targets: dict[tuple[int, str], Target] = {}
+        self._targets: dict[tuple[int, str], BoundTarget] = {}
         self._held: list[object] = []
         self._foreign: dict[int, object] = {}
-        self._frontends: dict[str, Target] = {}
+        self._frontends: dict[str, BoundTarget] = {}
         self._built = False
 
-    def find(self, scope: Scope) -> Target:
+    def find(self, scope: Scope) -> BoundTarget:
         """The target of a request, read from the scope after routing. A fault of ours makes it unmatched."""
         try:
             return self._find(scope)
@@ -72,11 +52,11 @@ class RouteTable:
             swallow(fault, "the route of a request")
             return self.unmatched
 
-    def _find(self, scope: Scope) -> Target:
+    def _find(self, scope: Scope) -> BoundTarget:
         found = identity(scope)
         return self.known.get(id(found)) or self._first_time(scope, found)
 
-    def _first_time(self, scope: Scope, found: object | None) -> Target:
+    def _first_time(self, scope: Scope, found: object | None) -> BoundTarget:
         """A router, a route or a prefix that the table has no single answer for."""
         self._adopt(scope)
         if found is None:
@@ -86,14 +66,14 @@ class RouteTable:
             target = self.known.get(id(found))
         return target or self._match(scope) or self._own(found)
 
-    def _unrouted(self, scope: Scope) -> Target:
+    def _unrouted(self, scope: Scope) -> BoundTarget:
         """No route and no endpoint: the router said no, something before it answered, or FastAPI's `frontend`."""
         if "router" not in scope:
             return self._match(scope) or self.unmatched
         rest = (scope.get("fastapi") or {}).get("frontend_path")
         return self.unmatched if rest is None else self._frontend(scope, rest)
 
-    def _frontend(self, scope: Scope, rest: str) -> Target:
+    def _frontend(self, scope: Scope, rest: str) -> BoundTarget:
         """A directory that FastAPI serves below a literal path; the part after it is the file's."""
         root = scope.get("root_path", "")
         if root != scope.get("app_root_path", root):
@@ -101,10 +81,10 @@ class RouteTable:
         served = scope["path"].removeprefix(root).removesuffix(rest).rstrip("/")
         target = self._frontends.get(served)
         if target is None and len(self._frontends) < _MAX_ROOTS:
-            target = self._frontends[served] = Target(served + _MOUNT_REST, None)
+            target = self._frontends[served] = BoundTarget(served + MOUNT_REST, None)
         return target or self.unmatched
 
-    def _own(self, found: object) -> Target:
+    def _own(self, found: object) -> BoundTarget:
         """A route outside every tree we know: its own template, without a prefix but never a concrete path."""
         template = getattr(found, "path_format", None)
         if routes_of(found) is not None or not isinstance(template, str):
@@ -131,13 +111,13 @@ class RouteTable:
         return True
 
     def _build(self) -> None:
-        known: dict[int, Target] = {}
+        known: dict[int, BoundTarget] = {}
         ambiguous: set[int] = set()
         held: list[object] = []
-        targets: dict[tuple[int, str], Target] = {}
+        targets: dict[tuple[int, str], BoundTarget] = {}
         for root in self._roots:
             for leaf, template in _leaves(root, ""):
-                target = targets.setdefault((id(leaf), template), Target(template, _endpoint(leaf)))
+                target = targets.setdefault((id(leaf), template), BoundTarget(template, _endpoint(leaf)))
                 for name in (leaf, getattr(leaf, "original_route", leaf), target.endpoint):
                     held.append(name)
                     if known.setdefault(id(name), target) is not target:
@@ -150,7 +130,7 @@ class RouteTable:
         # Only now: an object that is still in `known` must not be freed, else another may get its identity.
         self._targets, self._held, self._built = targets, held, True
 
-    def _match(self, scope: Scope) -> Target | None:
+    def _match(self, scope: Scope) -> BoundTarget | None:
         """Match once, as the router would: the first full match, else the first partial one (405)."""
         routes = routes_of(scope.get("router"))
         probe = _probe(scope)
@@ -159,9 +139,9 @@ class RouteTable:
                 return self._target(*found)
         return None
 
-    def _target(self, leaf: object, template: str) -> Target:
+    def _target(self, leaf: object, template: str) -> BoundTarget:
         """The walked target, or one that is not kept: a route that is younger than the walk."""
-        return self._targets.get((id(leaf), template)) or Target(template, _endpoint(leaf))
+        return self._targets.get((id(leaf), template)) or BoundTarget(template, _endpoint(leaf))
 
 
 def identity(scope: Scope) -> object | None:
@@ -251,7 +231,7 @@ def _matches(route: object, probe: dict[str, Any]) -> tuple[str, dict[str, Any]]
 def _mount_prefix(route: object) -> str:
     """The template of a mount's own path; a host has none, since a template is a path."""
     path = getattr(route, "path_format", None)
-    return path.removesuffix(_MOUNT_REST) if isinstance(path, str) else ""
+    return path.removesuffix(MOUNT_REST) if isinstance(path, str) else ""
 
 
 def _endpoint(route: object) -> object:

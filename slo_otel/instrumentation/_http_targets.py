@@ -1,0 +1,78 @@
+"""Where a request went: a template, the handler that carries tags, and the cells bound to both in one runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from slo_otel.plan import UNMATCHED_ROUTE
+
+if TYPE_CHECKING:
+    from slo_otel.recorder import Cell
+
+MOUNT_REST: Final = "/{path}"
+"""What the template of a mount ends in, where the routes below it are another application's."""
+FAILED: Final = 500
+_MOST_BELOW: Final = 1_000
+"""Inner routes remembered for one mount."""
+
+
+class Target:
+    """One route: its template (`/orders/{id}`, never a concrete path) and the handler that carries the tags.
+
+    An adapter keeps one for each route of its framework and hands over the same object for every request, since
+    what is known of a route is found by the object's identity.
+    """
+
+    __slots__ = ("endpoint", "template")
+
+    def __init__(self, template: str, endpoint: object = None) -> None:
+        self.template = template
+        self.endpoint = endpoint
+
+    def __repr__(self) -> str:
+        """The template and the handler."""
+        return f"{type(self).__name__}({self.template!r}, {self.endpoint!r})"
+
+
+class BoundTarget(Target):
+    """A route in one runtime, with the cells bound to it: by method, then by status.
+
+    `cells` are those of answers that are recorded the moment they are complete, `failures` those of statuses of 500
+    and above, where an exception may belong to the answer.
+    """
+
+    __slots__ = ("_below", "cells", "failures")
+
+    def __init__(self, template: str, endpoint: object = None) -> None:
+        super().__init__(template, endpoint)
+        self.cells: dict[str, dict[int, Cell]] = {}
+        self.failures: dict[str, dict[int, Cell]] = {}
+        self._below: dict[Target, BoundTarget] = {}
+
+    @property
+    def unmatched(self) -> bool:
+        """Whether no route was found."""
+        return self.template == UNMATCHED_ROUTE
+
+    def bound(self, method: str, status: int) -> Cell | None:
+        """The cell of a plain answer, once there was one."""
+        cells = self.cells if status < FAILED else self.failures
+        return cells.get(method, {}).get(status)
+
+    def bind(self, method: str, status: int, cell: Cell) -> None:
+        """Hold the cell of (target, method, status): the application bounds the first, the protocol the others."""
+        cells = self.cells if status < FAILED else self.failures
+        cells.setdefault(method, {})[status] = cell
+
+    def over(self, inner: Target) -> BoundTarget:
+        """What an inner middleware knows better: the route of an application that this one cannot look into."""
+        opaque = self.unmatched or self.template.endswith(MOUNT_REST)
+        if not opaque or inner.template == UNMATCHED_ROUTE:
+            return self
+        found = self._below.get(inner)
+        if found is None:
+            prefix = "" if self.unmatched else self.template.removesuffix(MOUNT_REST)
+            found = BoundTarget(prefix + inner.template, inner.endpoint)
+            if len(self._below) < _MOST_BELOW:
+                self._below[inner] = found
+        return found
