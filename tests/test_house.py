@@ -21,8 +21,10 @@ MACHINE_PATHS = ("/" + "root/", "/" + "work/", "/" + "tmp/otc", "/" + "home/")
 ALLOWED_HOSTS = frozenset({"pypi.org", "files.pythonhosted.org"})
 DISTRIBUTIONS = {
     "google.protobuf": "opentelemetry-exporter-otlp-proto-http",  # what it sends is made of both
+    "opentelemetry.metrics": "opentelemetry-api",
     "opentelemetry.proto": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry.trace": "opentelemetry-api",
     "opentelemetry.util": "opentelemetry-api",
     "pydantic": "pydantic",
     "pydantic_core": "pydantic",

@@ -1,4 +1,4 @@
-"""Arguments and printing over the public API: `slo-otel lint`, `slo-otel receive`, `slo-otel schema`."""
+"""Arguments and printing over the public API: `slo-otel lint`, `receive`, `run`, `schema`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> int:
         return 2
     _print_anything()
     try:
-        return _run()
+        return _parse()
     except BrokenPipeError:
         code = 1
     except OSError as fault:
@@ -36,7 +36,7 @@ def main() -> int:
     return code
 
 
-def _run() -> int:
+def _parse() -> int:
     """Parse the arguments of the process and run the command, until its output is written."""
     from slo_otel.cli._app import app
 

@@ -11,6 +11,7 @@ import typer
 
 from slo_otel.cli._lint import lint_file
 from slo_otel.cli._receive import receive_until_interrupted
+from slo_otel.cli._run import run_command
 
 app = typer.Typer(
     name="slo-otel",
@@ -55,6 +56,17 @@ def receive(
 ) -> None:
     """Receive OTLP over HTTP and print what a Collector would get, until Ctrl-C."""
     raise typer.Exit(receive_until_interrupted(host, port))
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments.", show_default=False)],
+    policy: Annotated[
+        Path | None, typer.Option(help="The policy file; SLO_OTEL_POLICY unless given.", show_default=False)
+    ] = None,
+) -> None:
+    """Run a command such as `gunicorn shop:app`, and measure what it serves: no code changed."""
+    raise typer.Exit(run_command(command, policy))
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The only place that wires stages, owns the thread, picks `now`, and injects clock and sinks."""
 
-from slo_otel.runtime._configure import configure
+from slo_otel.runtime._configure import check, configure
 from slo_otel.runtime._handle import Handle
 
-__all__ = ["Handle", "configure"]
+__all__ = ["Handle", "check", "configure"]

@@ -63,6 +63,13 @@ def configure(
     return start(_plan(path), path, resource=resource, ledger=ledger, exporter=exporter, clock=clock)
 
 
+def check(policy: str | PathLike[str]) -> None:
+    """What `configure` does before it starts anything: load what it needs, read the policy. Raises as it does."""
+    from slo_otel.runtime import _assembly  # noqa: F401 - loaded, not used
+
+    _plan(_path(policy))
+
+
 def start(
     plan: Plan,
     file: str | None = None,
