@@ -1,6 +1,7 @@
 """Cells, exact histograms, gauges and marks; `snapshot()`."""
 
 from slo_otel.recorder._cell import Cell
+from slo_otel.recorder._exemplars import Exemplar
 from slo_otel.recorder._gate import Counter
 from slo_otel.recorder._layout import HTTP_BOUNDS
 from slo_otel.recorder._registry import Recorder
@@ -12,6 +13,7 @@ __all__ = [
     "Cell",
     "CellSnapshot",
     "Counter",
+    "Exemplar",
     "GaugePoint",
     "Histogram",
     "Limits",

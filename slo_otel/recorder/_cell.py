@@ -73,6 +73,11 @@ class Cell(Gate):
         return self._layout.counted
 
     @property
+    def bounds(self) -> tuple[float, ...]:
+        """The bounds of its histograms in seconds, ascending; none where events are counted, or just timed."""
+        return self._layout.bounds
+
+    @property
     def key(self) -> CellKey:
         """The series."""
         return self._state.key

@@ -10,6 +10,7 @@ from slo_otel.clock import Clock
 from slo_otel.plan import OVERFLOW, CellKey, Judgement, Plan, judge
 from slo_otel.recorder._budget import START, Budget, Permits
 from slo_otel.recorder._cell import Cell
+from slo_otel.recorder._exemplars import Exemplars
 from slo_otel.recorder._gate import Counter
 from slo_otel.recorder._gauges import Gauges
 from slo_otel.recorder._journal import Attributes, Journal
@@ -33,6 +34,7 @@ class Recorder:
 
     `max_series`, `max_pending`, `max_marks` and `max_gauges` bound its memory; what overflows is in `Limits`.
     `late_changes`, `after_body_errors`, `detached_events` and `overflowed_values` are raised by `+= 1`, exactly.
+    `exemplars` keeps single events for whoever has a reason to show them.
     Raises `ConfigurationError` when `max_pending` is too small for `max_series`.
     """
 
@@ -62,6 +64,7 @@ class Recorder:
         self._layouts = Layouts(plan)
         self._budget = Budget(max_series, 16 + max_series // 100, max_pending)
         self._grow = self._budget.grow  # one bound method for all cells
+        self.exemplars = Exemplars()
         self._gauges = Gauges(max_gauges)
         self._journal = Journal(max_marks)
 
@@ -108,6 +111,7 @@ class Recorder:
             (),
             self._limits(cells),
             late,
+            self.exemplars.read(wall_ns),
         )
 
     def restart(self, writer: str) -> None:
@@ -122,6 +126,7 @@ class Recorder:
             cell.restart(start_ns)
         for counter in (self.late_changes, self.after_body_errors, self.detached_events, self.overflowed_values):
             counter.restart()
+        self.exemplars.restart()
         self._gauges.restart()
         self._journal.restart()
 

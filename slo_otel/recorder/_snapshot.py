@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from slo_otel.plan import CellKey, Judgement
+from slo_otel.recorder._exemplars import Kept
 
 
 class Histogram(NamedTuple):
@@ -119,3 +120,5 @@ class Snapshot:
     limits: Limits
     late: bool = False
     """Several steps passed since the last tick: its slice holds the events of all of them."""
+    exemplars: Kept = ()
+    """Single events of some cells, since exemplars last arrived somewhere."""
