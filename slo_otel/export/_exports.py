@@ -74,6 +74,11 @@ class Exports:
         """Whether the newest export failed."""
         return self._news.failing
 
+    def unsent(self) -> int:
+        """Events of the newest snapshot that were not in the last one that arrived in full."""
+        with self._lock:
+            return _events(self._newest) - _events(self._sent)
+
     def offer(self, outgoing: Outgoing) -> None:
         """Make this what the next export sends, unless something newer was offered: totals never go back."""
         with self._lock:
@@ -251,6 +256,10 @@ class Exports:
         self._news.note(failure)
         attempt.ok = failure is None
         attempt.finished.set()
+
+
+def _events(of: Outgoing | None) -> int:
+    return 0 if of is None else sum(cell.count for cell in of.snapshot.cells)
 
 
 def _close(sender: Sender, closed: threading.Event) -> None:

@@ -22,8 +22,9 @@ from slo_otel.recorder import Recorder
 from slo_otel.runtime import _process
 from slo_otel.runtime._driver import Driver
 from slo_otel.runtime._exit_time import ExitTime
-from slo_otel.runtime._identity import forked, identify, siblings, texts
+from slo_otel.runtime._identity import INSTANCE, forked, identify, siblings, texts
 from slo_otel.runtime._maxima import maxima
+from slo_otel.runtime._unsent import Unsent
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Runtime:
         self._exports = Exports(self._source, lane, translation, lambda: resource, self._interval_ns)
         self._ledger = self._given.ledger or MemoryLedger(self.plan)
         self._exit_time = ExitTime(self._exports.failing)
+        self._unsent = Unsent(str(resource.attributes[INSTANCE]))
         self._driver = Driver(self.plan, self._clock, self._recorder, self._ledger, self._exports)
         self._driver.step()  # the tick that has begun: what is recorded from now on belongs to the next slice
         self._stopping = threading.Event()
@@ -133,8 +135,14 @@ class Runtime:
         return self.running and self._driver.flush(timeout)
 
     def last_flush(self, timeout: float) -> bool:
-        """`flush` for a hook at the end of a process, within what such hooks may wait altogether."""
-        return self._exit_time.spend(self.flush, timeout)
+        """`flush` for a hook at the end of a process, within what such hooks may wait altogether.
+
+        The process may end without another hook, so what did not arrive is said here.
+        """
+        sent = self._exit_time.spend(self.flush, timeout)
+        if not sent and self.running:
+            self._unsent.say(self._exports.unsent())
+        return sent
 
     def last_shutdown(self, timeout: float) -> bool:
         """`shutdown` for a hook at the end of a process, within what such hooks may wait altogether."""
@@ -150,6 +158,8 @@ class Runtime:
         self._stopping.set()
         deadline = time.monotonic() + timeout
         sent = self._driver.shutdown(timeout)
+        if not sent:
+            self._unsent.say(self._exports.unsent())
         self._join(max(deadline - time.monotonic(), 0.0))
         self._last = self._driver.status()
         self._ledger.close()

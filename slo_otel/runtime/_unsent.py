@@ -1,0 +1,20 @@
+"""What a process could not tell before it ended: a number that whoever adds its counters up can add to them."""
+
+from __future__ import annotations
+
+from slo_otel.errors import logger
+
+
+class Unsent:
+    """Says it in one line of the log, and again only when it has become more."""
+
+    def __init__(self, instance: str) -> None:
+        """`instance` is the process's `service.instance.id`."""
+        self._instance = instance
+        self._said = 0
+
+    def say(self, events: int) -> None:
+        """`events` were recorded since the last export that arrived in full."""
+        if events > self._said:
+            self._said = events
+            logger.warning("slo_otel: %d events of instance %s were not sent", events, self._instance)
