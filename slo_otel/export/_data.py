@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import (
+    ExponentialHistogram,
     Gauge,
     Histogram,
     Metric,
@@ -21,7 +22,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from slo_otel import names
 from slo_otel.evaluation import StatusSet
-from slo_otel.export._durations import DurationHistograms
+from slo_otel.export._durations import durations
 from slo_otel.export._environment import own_version
 from slo_otel.export._events import EventSums
 from slo_otel.export._gauges import evaluated, promised
@@ -63,7 +64,7 @@ class Translation:
         self._turn = threading.Lock()
         starts = Starts()
         self._events = EventSums(plan, born_ns, starts, kinds.counters)
-        self._durations = DurationHistograms(plan, born_ns, starts, kinds.histograms)
+        self._durations = durations(plan, born_ns, starts, kinds)
         self._own = OwnMetrics(born_ns, kinds)
 
     def metrics(self, outgoing: Outgoing, wanted: Callable[[], bool] = lambda: True) -> tuple[Metric, ...]:
@@ -126,6 +127,8 @@ def _part(metric: Metric, start: int, end: int) -> Metric:
         case Sum() | Gauge():
             return replace(metric, data=replace(data, data_points=data.data_points[start:end]))
         case Histogram():
+            return replace(metric, data=replace(data, data_points=data.data_points[start:end]))
+        case ExponentialHistogram():
             return replace(metric, data=replace(data, data_points=data.data_points[start:end]))
         case _:
             raise TypeError(type(data))

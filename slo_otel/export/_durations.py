@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
 
-from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDataPoint, Metric
-from opentelemetry.sdk.metrics.export import Histogram as HistogramData
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+    Metric,
+)
+from opentelemetry.sdk.metrics.export import Histogram as ExplicitHistogram
 
 from slo_otel import names
 from slo_otel.export._bins import Bins
-from slo_otel.export._checkpoint import Flow, Line, flow
-from slo_otel.export._kinds import CUMULATIVE
+from slo_otel.export._checkpoint import Flow, Line, Total, flow
+from slo_otel.export._kinds import CUMULATIVE, Kinds
 from slo_otel.export._series import Member, Series, Starts, Totals, attributes, born
+from slo_otel.export._spread import Spread
 from slo_otel.plan import Fixed, Form, Indicator, Judgement, Plan, Ruling, Split, Verdict
 from slo_otel.recorder import HTTP_BOUNDS, CellSnapshot, Histogram, Snapshot
 from slo_otel.units import seconds
 
+_TEXT: Final = "Durations of the events of latency service levels."
+
+
+class Tray(Total, Protocol):
+    """A histogram while it is added up: explicit bins, or a base-2 exponential spread."""
+
+    def spread(self, values: Histogram) -> None:
+        """Add values."""
+
+    def spread_at_most(self, values: Histogram, bound: float) -> None:
+        """Add the values of at most `bound`, which is one of their cuts."""
+
+    def slow(self, values: Histogram) -> None:
+        """Add values that are bad by ruling, whatever they are."""
+
+    def slow_above(self, values: Histogram, bound: float) -> None:
+        """Add those above `bound` in the same way."""
+
+    def unanswered(self, count: int) -> None:
+        """Add events that have no duration."""
+
+
+T = TypeVar("T", bound=Tray)
+
 
 @dataclass(slots=True)
-class _Pair:
+class _Pair(Generic[T]):
     """The two histograms of one group."""
 
-    valid: Bins
-    excluded: Bins
+    valid: T
+    excluded: T
 
     def add(self, cell: CellSnapshot, ruling: Ruling) -> None:
         """Add one cell; the rulings of its thresholds differ only in the threshold, so one stands for all."""
@@ -49,28 +82,32 @@ class _Pair:
         self.valid.unanswered(count - (sum(first.counts) if first is not None else 0))
 
 
-class DurationHistograms:
+class Durations(ABC, Generic[T]):
     """One histogram per latency indicator (entry and variant), group, and valid or excluded."""
 
     def __init__(
         self, plan: Plan, born_ns: int, starts: Starts, temporality: AggregationTemporality = CUMULATIVE
     ) -> None:
         """`born_ns` is the wall time since when this process counts."""
-        self._flow: Flow[Bins] = flow(temporality)
+        self._flow: Flow[T] = flow(temporality)
         self._born_ns = born_ns
         self._starts = starts
         indicators = tuple(found for found in plan.indicators if found.form is Form.LATENCY)
         self._bounds = {indicator.name: bounds(indicator) for indicator in indicators}
-        self._empty = {name: Bins(found) for name, found in self._bounds.items()}
+        self._nothing: Mapping[str, T] = {name: self._empty(found) for name, found in self._bounds.items()}
         standing: Iterator[Series] = ((each.name, ()) for each in indicators if not each.dims)
         self._totals = Totals(standing, self._sharing, self._added_up)
 
+    @abstractmethod
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
-        lines = self._totals.rows(snapshot, self._flow.among)
-        points = self._flow.points(lines, snapshot.taken_wall_ns, _point)
-        data = HistogramData(points, self._flow.temporality)
-        return Metric(names.DURATION, "Durations of the events of latency service levels.", "s", data)
+
+    @abstractmethod
+    def _empty(self, bounds: tuple[float, ...]) -> T:
+        """A histogram without events."""
+
+    def _lines(self, snapshot: Snapshot) -> Sequence[Line[T]]:
+        return self._totals.rows(snapshot, self._flow.among)
 
     def _sharing(self, judgements: tuple[Judgement, ...]) -> Iterator[tuple[Series, Ruling]]:
         """The first judgement of each indicator; the others differ only in the threshold."""
@@ -80,18 +117,48 @@ class DurationHistograms:
                 found.setdefault(judgement.indicator, ((judgement.indicator, judgement.group), judgement.ruling))
         return iter(found.values())
 
-    def _added_up(self, series: Series, members: Sequence[Member], time_ns: int) -> tuple[Line[Bins], ...]:
+    def _added_up(self, series: Series, members: Sequence[Member], time_ns: int) -> tuple[Line[T], ...]:
         indicator, group = series
         start_ns = self._starts.of((names.DURATION, series), born(self._born_ns, series, members), time_ns)
-        pair = _Pair(Bins(self._bounds[indicator]), Bins(self._bounds[indicator]))
+        pair = _Pair(self._empty(self._bounds[indicator]), self._empty(self._bounds[indicator]))
         for cell, ruling in members:
             pair.add(cell, ruling)
         told = attributes(indicator, group)
-        excluded = pair.excluded or self._empty[indicator]
+        excluded = pair.excluded or self._nothing[indicator]
         return (
             Line(series, "valid", told, start_ns, pair.valid),
             Line(series, "excluded", told, start_ns, excluded),
         )
+
+
+class DurationHistograms(Durations[Bins]):
+    """Explicit histograms: counts at each threshold are exact."""
+
+    def metric(self, snapshot: Snapshot) -> Metric:
+        """The metric of one snapshot; every point has the snapshot's time."""
+        points = self._flow.points(self._lines(snapshot), snapshot.taken_wall_ns, _explicit)
+        return Metric(names.DURATION, _TEXT, "s", ExplicitHistogram(points, self._flow.temporality))
+
+    def _empty(self, bounds: tuple[float, ...]) -> Bins:
+        return Bins(bounds)
+
+
+class ExponentialDurations(Durations[Spread]):
+    """Exponential histograms: any percentile within 4.3 %, no threshold exactly."""
+
+    def metric(self, snapshot: Snapshot) -> Metric:
+        """The metric of one snapshot; every point has the snapshot's time."""
+        points = self._flow.points(self._lines(snapshot), snapshot.taken_wall_ns, _exponential)
+        return Metric(names.DURATION, _TEXT, "s", ExponentialHistogram(points, self._flow.temporality))
+
+    def _empty(self, bounds: tuple[float, ...]) -> Spread:
+        return Spread()
+
+
+def durations(plan: Plan, born_ns: int, starts: Starts, kinds: Kinds) -> DurationHistograms | ExponentialDurations:
+    """The histograms of the wanted kind."""
+    chosen = ExponentialDurations if kinds.exponential else DurationHistograms
+    return chosen(plan, born_ns, starts, kinds.histograms)
 
 
 def bounds(indicator: Indicator) -> tuple[float, ...]:
@@ -99,5 +166,9 @@ def bounds(indicator: Indicator) -> tuple[float, ...]:
     return tuple(sorted({*map(seconds, indicator.thresholds), *HTTP_BOUNDS}))
 
 
-def _point(line: Line[Bins], start_ns: int, time_ns: int, value: Bins) -> HistogramDataPoint:
+def _explicit(line: Line[Bins], start_ns: int, time_ns: int, value: Bins) -> HistogramDataPoint:
+    return value.point({**line.told, names.SLO_VERDICT: line.verdict}, start_ns, time_ns)
+
+
+def _exponential(line: Line[Spread], start_ns: int, time_ns: int, value: Spread) -> ExponentialHistogramDataPoint:
     return value.point({**line.told, names.SLO_VERDICT: line.verdict}, start_ns, time_ns)

@@ -8,7 +8,8 @@ from opentelemetry.sdk.metrics.export import MetricExporter
 
 from slo_otel.export import _environment as environment
 from slo_otel.export._given import GivenSender
-from slo_otel.export._kinds import Kinds, kinds
+from slo_otel.export._kinds import kinds
+from slo_otel.export._preference import preferred
 from slo_otel.export._sender import Sender
 
 
@@ -20,7 +21,7 @@ class Source:
 
     def __init__(self, given: MetricExporter | None = None) -> None:
         """Imports what sends: at set-up, since the first export of a service under load would hold it up."""
-        self.kinds = kinds() if given is None else Kinds()
+        self.kinds = kinds() if given is None else preferred(given)
         """Which temporality and histograms it takes."""
         self._given = None if given is None else GivenSender(given)
         if given is None:

@@ -7,12 +7,15 @@ opentelemetry/proto/metrics/v1/metrics.proto; a test parses the bytes and compar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import (
+    Buckets,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
     HistogramDataPoint,
@@ -32,6 +35,7 @@ _TIMES: Final = Struct("<BQBQ")
 _INTEGER: Final = Struct("<Bq")
 _DOUBLE: Final = Struct("<Bd")
 _COUNT_SUM: Final = Struct("<BQBd")
+_ZEROS: Final = Struct("<BQ")
 
 
 def encode(data: MetricsData) -> bytes:
@@ -60,6 +64,8 @@ def _metric(metric: Metric) -> bytes:
             return told + _field(7, _points(map(_number, points)) + _small(2, temporality) + _small(3, monotonic))
         case Histogram(points, temporality):
             return told + _field(9, _points(map(_histogram, points)) + _small(2, temporality))
+        case ExponentialHistogram(points, temporality):
+            return told + _field(10, _points(map(_exponential, points)) + _small(2, temporality))
         case other:
             raise TypeError(f"no OTLP encoding for {type(other).__name__}")
 
@@ -93,6 +99,36 @@ def _histogram(point: HistogramDataPoint) -> bytes:
             _attributes(9, point.attributes),
         )
     )
+
+
+def _exponential(point: ExponentialHistogramDataPoint) -> bytes:
+    return b"".join(
+        (
+            _TIMES.pack(0x11, point.start_time_unix_nano, 0x19, point.time_unix_nano),
+            _COUNT_SUM.pack(0x21, point.count, 0x29, point.sum),
+            _small(6, _zigzag(point.scale)),
+            _ZEROS.pack(0x39, point.zero_count),
+            _buckets(8, point.positive),
+            _attributes(1, point.attributes),
+        )
+    )
+
+
+def _buckets(number: int, buckets: Buckets) -> bytes:
+    counts = buckets.bucket_counts
+    if not counts:
+        return b""
+    return _field(number, _small(1, _zigzag(buckets.offset)) + _field(2, _varints(counts)))
+
+
+def _varints(counts: Sequence[int]) -> bytes:
+    """Most buckets of most points hold less than 128 events, each of them one byte."""
+    return bytes(counts) if max(counts) < 0x80 else b"".join(map(_varint, counts))
+
+
+def _zigzag(number: int) -> int:
+    """Signed numbers as unsigned ones, small ones small."""
+    return number * 2 if number >= 0 else -number * 2 - 1
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,8 @@
 
 from slo_otel.recorder._cell import Cell
 from slo_otel.recorder._exemplars import Exemplar
+from slo_otel.recorder._exponential import SCALE, Buckets
+from slo_otel.recorder._exponential import index_of as bucket_of
 from slo_otel.recorder._gate import Counter
 from slo_otel.recorder._layout import HTTP_BOUNDS
 from slo_otel.recorder._registry import Recorder
@@ -10,6 +12,8 @@ from slo_otel.recorder._tally import Tally, tally
 
 __all__ = [
     "HTTP_BOUNDS",
+    "SCALE",
+    "Buckets",
     "Cell",
     "CellSnapshot",
     "Counter",
@@ -22,5 +26,6 @@ __all__ = [
     "Sketch",
     "Snapshot",
     "Tally",
+    "bucket_of",
     "tally",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
@@ -34,7 +35,7 @@ from slo_otel.plan import (
     Tallying,
     judge,
 )
-from slo_otel.recorder import CellSnapshot, Histogram, Limits, Snapshot
+from slo_otel.recorder import CellSnapshot, Histogram, Limits, Snapshot, bucket_of
 from slo_otel.units import DAY_NS, SECOND_NS, Period, Rolling, Window
 
 MS = 1_000_000
@@ -129,7 +130,9 @@ def histogram(durations: Iterable[float]) -> Histogram:
         counts[bisect_left(BOUNDS, value)] += 1
     below = tuple(value for value in values if value <= PATIENCE)
     above = tuple(value for value in values if value > PATIENCE)
-    return Histogram(BOUNDS, tuple(counts), sum(values), 3, (), 0, (sum(below), sum(above)), (PATIENCE,))
+    buckets = tuple(sorted(Counter(bucket_of(value) for value in values if value).items()))
+    sums = (sum(below), sum(above))
+    return Histogram(BOUNDS, tuple(counts), sum(values), 3, buckets, values.count(0.0), sums, (PATIENCE,))
 
 
 def cell(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
@@ -14,11 +12,9 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
-    HistogramDataPoint,
     Metric,
     MetricExportResult,
     MetricsData,
-    NumberDataPoint,
 )
 from opentelemetry.sdk.resources import Resource
 
@@ -41,13 +37,20 @@ from slo_otel.export._attempt import Attempt
 from slo_otel.export._own import Stopwatch
 from slo_otel.export._sender import Failure
 from slo_otel.plan import CellKey, Outcome
-from slo_otel.recorder import CellSnapshot
+from tests.export.deltas import (
+    DELTA,
+    DELTAS,
+    EXPONENTIAL_DELTAS,
+    Collector,
+    Traffic,
+    agree,
+    chunks,
+    points_of,
+)
 from tests.export.loops import SECOND, GivenExporter
-from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot, unanswered
+from tests.export.samples import BORN, LIMITS, PLAN, request, snapshot, unanswered
 
-DELTA = AggregationTemporality.DELTA
 CUMULATIVE = AggregationTemporality.CUMULATIVE
-DELTAS = Kinds(DELTA, DELTA, DELTA)
 KEYS = (
     request(200),
     request(500),
@@ -56,91 +59,7 @@ KEYS = (
     unanswered(Outcome.CANCELLED),
     unanswered(Outcome.TIMEOUT),
 )
-DURATIONS = (0.1, 0.3, 0.7, 6.0)
-OURS = (names.EVENTS, names.DURATION)
-Series = tuple[str, tuple[tuple[str, str], ...]]
-
-
-@dataclass
-class Traffic:
-    """Cells that grow. One that did not is the same object in the next snapshot, as the recorder's are."""
-
-    seconds: int = 60
-    durations: dict[CellKey, list[float]] = field(default_factory=dict)
-    cells: dict[CellKey, CellSnapshot] = field(default_factory=dict)
-
-    def record(self, key: CellKey, duration: float) -> None:
-        """One event; a new series is born just before it."""
-        before = self.durations.setdefault(key, [])
-        before.append(duration)
-        born = self.cells[key].start_ns if key in self.cells else BORN + self.seconds * SECOND + 1
-        first = before[::2] if key.event_stream else None
-        self.cells[key] = cell(key, before, first_bytes=first, born=born)
-
-    def outgoing(self, after: int = 60) -> Outgoing:
-        """What is known some seconds later."""
-        self.seconds += after
-        taken = snapshot(*self.cells.values(), at=BORN + self.seconds * SECOND)
-        return Outgoing(taken, None, Own(LIMITS, 0, 0))
-
-
-def _series(metric: Metric, point: NumberDataPoint | HistogramDataPoint) -> Series:
-    return metric.name, tuple(sorted((name, str(value)) for name, value in (point.attributes or {}).items()))
-
-
-def _points(data: MetricsData) -> Iterator[tuple[Series, NumberDataPoint | HistogramDataPoint]]:
-    for metric in data.resource_metrics[0].scope_metrics[0].metrics:
-        if metric.name in OURS:
-            for point in metric.data.data_points:
-                assert isinstance(point, NumberDataPoint | HistogramDataPoint)
-                yield _series(metric, point), point
-
-
-@dataclass
-class Collector:
-    """Adds up what it takes, and insists that the points of a series follow each other without gap or overlap."""
-
-    counts: dict[Series, list[int]] = field(default_factory=dict)
-    sums: dict[Series, float] = field(default_factory=dict)
-    spans: dict[Series, tuple[int, int]] = field(default_factory=dict)
-
-    def take(self, data: MetricsData) -> None:
-        """Add a request."""
-        for series, point in _points(data):
-            first, end = self.spans.get(series, (point.start_time_unix_nano, point.start_time_unix_nano))
-            assert end == point.start_time_unix_nano < point.time_unix_nano
-            self.spans[series] = (first, point.time_unix_nano)
-            numbers, total = _told(point)
-            assert any(numbers)
-            known = self.counts.setdefault(series, [0] * len(numbers))
-            self.counts[series] = [a + b for a, b in zip(known, numbers, strict=True)]
-            self.sums[series] = self.sums.get(series, 0.0) + total
-
-
-def _told(point: NumberDataPoint | HistogramDataPoint) -> tuple[list[int], float]:
-    if isinstance(point, NumberDataPoint):
-        assert isinstance(point.value, int)
-        return [point.value], 0.0
-    assert point.count == sum(point.bucket_counts)
-    return list(point.bucket_counts), point.sum
-
-
-def _chunks(translation: Translation, outgoing: Outgoing, limit: int = 3) -> Iterator[MetricsData]:
-    ours = [each for each in translation.metrics(outgoing) if each.name in OURS]
-    return requests(ours, Resource({}), limit)
-
-
-def _agree(collector: Collector, traffic: Traffic) -> None:
-    """The Collector has what a cumulative export would say, and since when it would say it."""
-    whole = Collector()
-    for data in _chunks(Translation(PLAN, BORN), Outgoing(traffic.outgoing(0).snapshot, None, Own(LIMITS, 0, 0))):
-        for series, point in _points(data):
-            numbers, total = _told(point)
-            if any(numbers):
-                whole.counts[series], whole.sums[series] = numbers, total
-    assert collector.counts == whole.counts
-    for series, total in whole.sums.items():
-        assert abs(collector.sums[series] - total) <= math.ulp(total)
+DURATIONS = (0.0, 1e-6, 0.1, 0.3, 4.9, 5.0, 5.1, 1e5)
 
 
 Round = tuple[list[tuple[CellKey, float]], int]
@@ -159,25 +78,26 @@ def _arrived(sent: list[MetricsData], number: int) -> list[MetricsData]:
     return sent[:number]
 
 
-def _replay(script: list[Round], advance: Advance = _arrived) -> None:
+def _replay(script: list[Round], advance: Advance = _arrived, kinds: Kinds = DELTAS) -> None:
     """Events and exports in turn, then one that arrives whole."""
-    traffic, collector, translation = Traffic(), Collector(), Translation(PLAN, BORN, DELTAS)
+    traffic, collector, translation = Traffic(), Collector(), Translation(PLAN, BORN, kinds)
     for events, arriving in [*script, ([], 1_000)]:
         for key, duration in events:
             traffic.record(key, duration)
-        sent = list(_chunks(translation, traffic.outgoing()))
+        sent = list(chunks(translation, traffic.outgoing()))
         for data in islice(sent, arriving):
             collector.take(data)
         for data in advance(sent, arriving):
             taken(data)
-    _agree(collector, traffic)
+    agree(collector, traffic, kinds)
 
 
-@settings(max_examples=300)
-@given(rounds)
-def test_what_arrived_adds_up_to_what_happened(script: list[Round]) -> None:
+@pytest.mark.parametrize("kinds", [DELTAS, EXPONENTIAL_DELTAS], ids=["explicit", "exponential"])
+@settings(max_examples=200)
+@given(script=rounds)
+def test_what_arrived_adds_up_to_what_happened(kinds: Kinds, script: list[Round]) -> None:
     """Any events and any exports that fail after any request: every count, bucket and start is exact."""
-    _replay(script)
+    _replay(script, kinds=kinds)
 
 
 HALF: list[Round] = [([(KEYS[0], 0.1), (KEYS[2], 0.3)], 1)]
@@ -202,12 +122,12 @@ def test_a_checkpoint_that_advances_otherwise_is_noticed(wrong: Advance) -> None
 def test_a_series_without_anything_new_has_no_point() -> None:
     """An idle series is told again only with cumulative temporality; so are series that count nothing yet."""
     traffic, translation = Traffic(), Translation(PLAN, BORN, DELTAS)
-    assert list(_chunks(translation, traffic.outgoing())) == []
+    assert list(chunks(translation, traffic.outgoing())) == []
     traffic.record(KEYS[0], 0.1)
-    for data in _chunks(translation, traffic.outgoing()):
+    for data in chunks(translation, traffic.outgoing()):
         taken(data)
-    assert list(_chunks(translation, traffic.outgoing())) == []
-    assert list(_chunks(Translation(PLAN, BORN), traffic.outgoing())) != []
+    assert list(chunks(translation, traffic.outgoing())) == []
+    assert list(chunks(Translation(PLAN, BORN), traffic.outgoing())) != []
 
 
 def test_a_point_starts_where_the_last_one_ended_that_arrived() -> None:
@@ -215,16 +135,16 @@ def test_a_point_starts_where_the_last_one_ended_that_arrived() -> None:
     traffic, translation = Traffic(), Translation(PLAN, BORN, DELTAS)
     traffic.record(KEYS[0], 0.1)
     ends = {}
-    for data in _chunks(translation, traffic.outgoing()):
-        ends.update({series: point.time_unix_nano for series, point in _points(data)})
+    for data in chunks(translation, traffic.outgoing()):
+        ends.update({series: point.time_unix_nano for series, point in points_of(data)})
         taken(data)
     traffic.record(KEYS[0], 0.1)
     traffic.record(KEYS[2], 0.1)
     born = traffic.cells[KEYS[2]].start_ns
-    assert list(_chunks(translation, traffic.outgoing()))  # does not arrive
+    assert list(chunks(translation, traffic.outgoing()))  # does not arrive
     traffic.record(KEYS[0], 0.1)
-    last = _chunks(translation, traffic.outgoing())
-    starts = {series: point.start_time_unix_nano for data in last for series, point in _points(data)}
+    last = chunks(translation, traffic.outgoing())
+    starts = {series: point.start_time_unix_nano for data in last for series, point in points_of(data)}
     assert {start for (_, told), start in starts.items() if ("cloud.region", "eu") in told} == {born}
     assert ends
     assert {series: starts[series] for series in ends} == ends
@@ -237,10 +157,10 @@ def test_a_clock_that_steps_back_makes_no_point_end_before_the_last_one(back: in
     found = []
     for after in (60, -back):
         traffic.record(KEYS[0], 0.1)
-        (first, *rest) = _chunks(translation, traffic.outgoing(after))
+        (first, *rest) = chunks(translation, traffic.outgoing(after))
         for data in (first, *rest):
             taken(data)
-        found.append([point for _, point in _points(first)])
+        found.append([point for _, point in points_of(first)])
     for before, then in zip(*found, strict=True):
         assert then.time_unix_nano - before.time_unix_nano == ends
         assert then.start_time_unix_nano == min(before.time_unix_nano, then.time_unix_nano - 1)
@@ -250,29 +170,29 @@ def test_what_arrives_after_a_later_export_began_is_not_taken() -> None:
     """The later one may carry the same events; going back to the earlier one would double them for good."""
     traffic, translation = Traffic(), Translation(PLAN, BORN, DELTAS)
     traffic.record(KEYS[0], 0.1)
-    given_up = list(_chunks(translation, traffic.outgoing()))
+    given_up = list(chunks(translation, traffic.outgoing()))
     traffic.record(KEYS[0], 0.1)
     collector = Collector()
-    for data in _chunks(translation, traffic.outgoing()):
+    for data in chunks(translation, traffic.outgoing()):
         taken(data)
         collector.take(data)
     for data in given_up:
         taken(data)
     traffic.record(KEYS[0], 0.1)
-    for data in _chunks(translation, traffic.outgoing()):
+    for data in chunks(translation, traffic.outgoing()):
         collector.take(data)
-    _agree(collector, traffic)
+    agree(collector, traffic, DELTAS)
 
 
 def test_an_export_that_nobody_waits_for_tells_nothing() -> None:
     """It must not count as the newest one either: what the current one carries is taken when that arrives."""
     traffic, translation = Traffic(), Translation(PLAN, BORN, DELTAS)
     traffic.record(KEYS[0], 0.1)
-    sent = list(_chunks(translation, traffic.outgoing()))
+    sent = list(chunks(translation, traffic.outgoing()))
     assert translation.metrics(traffic.outgoing(), lambda: False) == ()
     for data in sent:
         taken(data)
-    assert list(_chunks(translation, traffic.outgoing())) == []
+    assert list(chunks(translation, traffic.outgoing())) == []
 
 
 class _Faulty(GivenExporter):
@@ -314,7 +234,7 @@ def test_the_loop_sends_again_what_did_not_arrive_and_nothing_else(
                 exports.poll(traffic.seconds * SECOND)
         while not exports.flush(traffic.outgoing(), 1.0):
             pass
-    _agree(exporter.collector, traffic)
+    agree(exporter.collector, traffic, DELTAS)
 
 
 class _Partial:
@@ -340,11 +260,11 @@ def test_points_that_a_collector_threw_away_are_not_sent_again() -> None:
     traffic, translation, sender = Traffic(), Translation(PLAN, BORN, DELTAS), _Partial()
     traffic.record(KEYS[0], 0.1)
     first = traffic.outgoing()
-    failure = Attempt(lambda: _chunks(translation, first, limit=1), 5.0, patient=True).send(sender)
+    failure = Attempt(lambda: chunks(translation, first, limit=1), 5.0, patient=True).send(sender)
     assert failure is not None
     assert failure.kind == "partial_success"
     assert len(sender.sent) > 2
-    assert list(_chunks(translation, traffic.outgoing())) == []
+    assert list(chunks(translation, traffic.outgoing())) == []
 
 
 def _own(outgoing: Own, kind: Kinds, times: int = 1) -> list[dict[str, Metric]]:
