@@ -1,6 +1,7 @@
 """Thin shells that time, classify and record: requests, calls, domain outcomes.
 
-Adapters (ours and the integrations') use three functions: `open_event`, `classify`, `close_event`.
+Adapters (ours and the integrations') use three functions: `open_event`, `classify`, `close_event`. Those for HTTP
+frameworks have a door for it all: `HttpDoor`.
 """
 
 from slo_otel.instrumentation._active import Active, activate, active
@@ -10,6 +11,8 @@ from slo_otel.instrumentation._asgi_types import ASGIApp, Message, Receive, Scop
 from slo_otel.instrumentation._budget import Budget, budget
 from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._events import Event, close_event, current_event, open_event
+from slo_otel.instrumentation._http_door import HttpDoor, Visit
+from slo_otel.instrumentation._http_targets import Target
 from slo_otel.instrumentation._install import instrument
 from slo_otel.instrumentation._names import known_names
 from slo_otel.instrumentation._tag import tag, tags_of
@@ -20,12 +23,15 @@ __all__ = [
     "Active",
     "Budget",
     "Event",
+    "HttpDoor",
     "Message",
     "Receive",
     "SLOMiddleware",
     "Scope",
     "Send",
+    "Target",
     "Track",
+    "Visit",
     "activate",
     "active",
     "begin",

@@ -170,7 +170,7 @@ class HttpRequests(ABC):
         """The exception that an answer stands for: one that nobody handled, where the framework answered for it."""
         if status < FAILED:
             return None
-        noted: BaseException | None = self.carrier(course.scope).pop(FAULT, None)
+        noted: BaseException | None = self.carrier(course.scope).get(FAULT)
         return noted
 
     # Called by whoever asks for the event while it is open.
@@ -195,7 +195,7 @@ class HttpRequests(ABC):
         """Where the request went, as the innermost middleware of ours knows it."""
         own = self.find(scope)
         inner = self.carrier(scope).get(INNER)
-        return own if inner is None else own.over(inner[0].target(inner[1]))
+        return own if inner is None else own.over(inner[0].find(inner[1]))
 
     # Called when the request is over.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from slo_otel.errors import swallow
 from slo_otel.instrumentation._context import HOLDER, SCOPE, Frame
 from slo_otel.instrumentation._events import event_of
-from slo_otel.instrumentation._http import FAULT, FRAME, INNER, LEFT, REQUESTS, Carrier, Request
+from slo_otel.instrumentation._http import FAULT, FRAME, LEFT, REQUESTS, Carrier
 from slo_otel.plan import BAD_INPUT
 
 if TYPE_CHECKING:
@@ -35,20 +35,12 @@ def note_bad_input(carrier: Carrier) -> None:
 def note_fault(carrier: Carrier, fault: BaseException) -> None:
     """Nobody handled an exception, and the framework answers for it: what that answer stands for, from 500 on."""
     frame = frame_in(carrier)
-    if frame is not None and (outer := _carrier_of(frame)) is not None:
+    if frame is not None and (outer := carrier_of(frame)) is not None:
         outer[FAULT] = fault
 
 
-def note_inner(frame: Frame, requests: HttpRequests, scope: object, carrier: Carrier) -> None:
-    """A middleware of ours inside another one of the same request: it tells where the request went."""
-    outer = _carrier_of(frame)
-    if outer is not None:
-        outer[INNER] = (requests, scope)
-        carrier[FRAME] = frame
-
-
-def _carrier_of(frame: Request) -> Carrier | None:
+def carrier_of(frame: Frame) -> Carrier | None:
     """The carrier of an open request; None for a connection, and for what another thread has closed meanwhile."""
     parts = frame[:]
-    requests: HttpRequests | None = parts[REQUESTS] if len(parts) > LEFT else None
+    requests = cast("HttpRequests | None", parts[REQUESTS] if len(parts) > LEFT else None)
     return None if requests is None or parts[HOLDER] is None else requests.carrier(parts[SCOPE])

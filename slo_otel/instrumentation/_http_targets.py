@@ -37,8 +37,8 @@ class Target:
 class BoundTarget(Target):
     """A route in one runtime, with the cells bound to it: by method, then by status.
 
-    `cells` are those of answers that are recorded the moment they are complete, `failures` those of statuses of 500
-    and above, where an exception may belong to the answer.
+    `cells` are those of answers that are recorded the moment they are complete, `failures` the others: those of
+    statuses of 500 and above, where an exception may belong to the answer, and those that somebody traces.
     """
 
     __slots__ = ("_below", "cells", "failures")
@@ -56,23 +56,31 @@ class BoundTarget(Target):
 
     def bound(self, method: str, status: int) -> Cell | None:
         """The cell of a plain answer, once there was one."""
-        cells = self.cells if status < FAILED else self.failures
-        return cells.get(method, {}).get(status)
+        return self.cells.get(method, {}).get(status) or self.failures.get(method, {}).get(status)
 
-    def bind(self, method: str, status: int, cell: Cell) -> None:
+    def bind(self, method: str, status: int, cell: Cell, *, at_once: bool = True) -> None:
         """Hold the cell of (target, method, status): the application bounds the first, the protocol the others."""
-        cells = self.cells if status < FAILED else self.failures
-        cells.setdefault(method, {})[status] = cell
+        if not self._below:
+            cells = self.cells if status < FAILED and at_once else self.failures
+            cells.setdefault(method, {})[status] = cell
 
     def over(self, inner: Target) -> BoundTarget:
-        """What an inner middleware knows better: the route of an application that this one cannot look into."""
-        opaque = self.unmatched or self.template.endswith(MOUNT_REST)
-        if not opaque or inner.template == UNMATCHED_ROUTE:
+        """What an inner middleware knows better: the route of an application that this one cannot look into.
+
+        From then on no cell is bound to this one, since its requests have several templates.
+        """
+        if not self.unmatched and not self.template.endswith(MOUNT_REST):
             return self
         found = self._below.get(inner)
         if found is None:
-            prefix = "" if self.unmatched else self.template.removesuffix(MOUNT_REST)
-            found = BoundTarget(prefix + inner.template, inner.endpoint)
+            found = BoundTarget(self._joined(inner), inner.endpoint)
             if len(self._below) < _MOST_BELOW:
                 self._below[inner] = found
+                self.cells.clear()
+                self.failures.clear()
         return found
+
+    def _joined(self, inner: Target) -> str:
+        if inner.template == UNMATCHED_ROUTE:
+            return self.template
+        return inner.template if self.unmatched else self.template.removesuffix(MOUNT_REST) + inner.template

@@ -103,6 +103,11 @@ class World:
         assert cell.count == 1
         return cell
 
+    def one_count(self) -> int:
+        """How many events the only series has."""
+        (cell,) = self.cells()
+        return cell.count
+
     def key(self) -> CellKey:
         return self.one().key
 

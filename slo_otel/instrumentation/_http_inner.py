@@ -1,0 +1,56 @@
+"""Two middlewares of ours around one request, of the same kind or of two: an ASGI one around a Django, say.
+
+The outer one has the event; the inner one tells it where the request went. They meet in the carrier that both see,
+or, where a bridge made a new one (a WSGI application inside an ASGI one), in the context that the bridge carries
+over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slo_otel.errors import swallow
+from slo_otel.instrumentation._context import Frame
+from slo_otel.instrumentation._http import FRAME, INNER, Carrier
+from slo_otel.instrumentation._http_notes import carrier_of, frame_in
+
+if TYPE_CHECKING:
+    from slo_otel.instrumentation._http import HttpRequests
+
+
+def inside(requests: HttpRequests, scope: object, carrier: Carrier, around: Frame) -> bool:
+    """Whether a middleware of ours has this very request open; it is told to ask `requests` where that went.
+
+    `around` is the frame of this context. A carrier that outlived its request says nothing.
+    """
+    frame = frame_in(carrier)
+    try:
+        if frame is None and around and _is_same(around, carrier):
+            frame = around
+        if frame is None:
+            return False
+        outer = carrier_of(frame)
+        if outer is not None:
+            outer[INNER] = (requests, scope)
+        carrier[FRAME] = frame
+    except Exception as fault:  # noqa: BLE001 - a request of the host
+        swallow(fault, requests.where)
+    return frame is not None
+
+
+def _is_same(around: Frame, carrier: Carrier) -> bool:
+    """Whether the open request of a frame is this one: nothing calls itself by the same method, path and query."""
+    outer = carrier_of(around)
+    address = None if outer is None else _address(outer)
+    return address is not None and address == _address(carrier)
+
+
+def _address(carrier: Carrier) -> tuple[str, bytes, bytes] | None:
+    """Method, path and query of an ASGI scope or of a WSGI environ (PEP 3333: bytes as Latin-1)."""
+    if "REQUEST_METHOD" in carrier:
+        path = carrier.get("SCRIPT_NAME", "") + carrier.get("PATH_INFO", "")
+        query: str = carrier.get("QUERY_STRING", "")
+        return carrier["REQUEST_METHOD"], path.encode("latin-1"), query.encode("latin-1")
+    if "method" in carrier and "path" in carrier:
+        return carrier["method"], carrier["path"].encode(), carrier.get("query_string", b"")
+    return None
