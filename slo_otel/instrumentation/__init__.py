@@ -15,6 +15,7 @@ from slo_otel.instrumentation._http_door import HttpDoor, Visit
 from slo_otel.instrumentation._http_targets import Target
 from slo_otel.instrumentation._install import instrument
 from slo_otel.instrumentation._names import known_names
+from slo_otel.instrumentation._spans import ExemplarFilter, SpanAttributes, traced
 from slo_otel.instrumentation._tag import tag, tags_of
 from slo_otel.instrumentation._track import Track, track
 
@@ -23,12 +24,14 @@ __all__ = [
     "Active",
     "Budget",
     "Event",
+    "ExemplarFilter",
     "HttpDoor",
     "Message",
     "Receive",
     "SLOMiddleware",
     "Scope",
     "Send",
+    "SpanAttributes",
     "Target",
     "Track",
     "Visit",
@@ -47,5 +50,6 @@ __all__ = [
     "open_event",
     "tag",
     "tags_of",
+    "traced",
     "track",
 ]

@@ -15,6 +15,7 @@ from slo_otel.plan import CellKey, Plan
 
 if TYPE_CHECKING:
     from slo_otel.evaluation import StatusSet
+    from slo_otel.instrumentation._spans import Spans
     from slo_otel.recorder import Recorder
 
 
@@ -45,6 +46,16 @@ class Active:
         self.bounds = Bounds(self.plan, self.recorder, self.max_values, self.max_reasons)
         self.declared = Declared(self.plan)
         self.nesting = Nesting(self.plan)
+
+    @property
+    def spans(self) -> Spans | None:
+        """What is done with spans; None while nobody traces."""
+        return self.cells.spans
+
+    @spans.setter
+    def spans(self, spans: Spans | None) -> None:
+        """Whoever sets them activates this runtime anew, so that call sites know."""
+        self.cells.spans = spans
 
 
 class Bound(Protocol):

@@ -27,6 +27,7 @@ from slo_otel.instrumentation._asgi_websocket import connection
 from slo_otel.instrumentation._context import HOLDER, enter, here
 from slo_otel.instrumentation._http import (
     ENDED,
+    FAULT,
     FIRST,
     FRAME,
     LEFT,
@@ -43,6 +44,8 @@ from slo_otel.instrumentation._lifespan import Flush, watch
 
 async def _body(message: Message, send: Send, frame: Request) -> None:
     """Send a part of the body; the event closes with the last one, if its status is below 500."""
+    if len(frame) > LEFT and frame[REQUESTS].announces and not message.get("more_body"):
+        frame[REQUESTS].announce(course(frame))
     try:
         await send(message)
     except BaseException as fault:
@@ -144,6 +147,8 @@ class SLOMiddleware:
             if wrapper is self or not isinstance(fault, Exception):
                 raised(requests, scope, send, frame, fault)
                 raise
+            if requests.announces:
+                scope[FAULT] = fault
             final = await handled(wrapper, fault, scope, wire, wire, begun=not unanswered(frame))
             raised(requests, scope, send, frame, final)
             raise final  # noqa: B904 - its context is Starlette's

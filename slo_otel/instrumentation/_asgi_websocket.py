@@ -10,8 +10,9 @@ from slo_otel.instrumentation._asgi_types import ASGIApp, Message, Receive, Scop
 from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._context import GONE, enter, here
 from slo_otel.instrumentation._events import close_event
-from slo_otel.instrumentation._http import FRAME
+from slo_otel.instrumentation._http import FRAME, scope_of
 from slo_otel.instrumentation._http_targets import FAILED
+from slo_otel.instrumentation._spans import SPAN
 from slo_otel.plan import Outcome
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class _Connection:
         try:
             if self._error_type is not None and self._outcome not in (Outcome.SUCCESS, Outcome.REJECTED):
                 event.error_type = self._error_type
+            event.span = scope_of(self._frame).get(SPAN)
             close_event(event, self._outcome, self._ended - self._began)
         except Exception as our_fault:  # noqa: BLE001 - our fault must not become the host's
             swallow(our_fault, "the ASGI middleware")

@@ -9,6 +9,9 @@ from slo_otel.names import attribute
 from slo_otel.plan import CellKey, Plan, resolve
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from slo_otel.instrumentation._spans import Spans
     from slo_otel.recorder import Cell, Recorder
 
 _FROM_RESOURCE = ("environment", "region", "service_version")
@@ -24,6 +27,7 @@ class Cells:
         self._plan = plan
         self._recorder = recorder
         self.tap = tap
+        self.spans: Spans | None = None
         resource = recorder.resource
         self._own = {name: resource[attribute(name)] for name in _FROM_RESOURCE if attribute(name) in resource}
         self._resolved: dict[CellKey, CellKey] = {}
@@ -55,15 +59,32 @@ class Cells:
         """The cell of a key as code wrote it, to be held by the caller."""
         return self.cell(self.resolve(key))
 
-    def record(self, resolved: CellKey, duration: float, first_byte: float | None = None) -> None:
+    def inline(self, cell: Cell) -> bool:
+        """Whether a call site may record the plain events of a cell by itself."""
+        return not cell.streamed and (self.spans is None or not self.spans.watches(cell))
+
+    def put(
+        self, cell: Cell, key: CellKey, duration: float, first_byte: float | None = None, span: Span | None = None
+    ) -> None:
+        """Add one timed event (seconds) of a resolved key to its cell. `span` is its request's, where known."""
+        cell.record(duration, first_byte)
+        if self.spans is not None:
+            self.spans.closed(cell, key, duration, first_byte, span)
+
+    def record(
+        self, resolved: CellKey, duration: float, first_byte: float | None = None, span: Span | None = None
+    ) -> None:
         """Add one timed event (seconds)."""
-        self.cell(resolved).record(duration, first_byte)
+        self.put(self.cell(resolved), resolved, duration, first_byte, span)
         if self.tap is not None:
             self.tap(resolved, duration)
 
     def add(self, resolved: CellKey, n: int) -> None:
         """Add `n` events without a duration."""
-        self.cell(resolved).add(n)
+        cell = self.cell(resolved)
+        cell.add(n)
+        if self.spans is not None and n > 0:
+            self.spans.closed(cell, resolved, None, n=n)
         if self.tap is not None:
             for _ in range(n):
                 self.tap(resolved, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from slo_otel.errors import swallow
 from slo_otel.instrumentation._active import Active, active
@@ -22,6 +22,9 @@ from slo_otel.instrumentation._context import (
 )
 from slo_otel.instrumentation._nesting import settle
 from slo_otel.plan import UNMATCHED_ROUTE, CellKey, Kind, Outcome, Overrule
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 _OWN_FIELDS = frozenset({"status", "outcome", "method"})
 """Facts of the answer: what code says of them is ignored."""
@@ -54,6 +57,7 @@ class Event:
         "overrule",
         "reason",
         "route",
+        "span",
         "status",
     )
 
@@ -89,6 +93,8 @@ class Event:
         self._shared: frozenset[str] = frozenset()
         """The categories of events around it that may have closed before it: it is no second event of these."""
         self._carried: tuple[tuple[object, ...], frozenset[str]] | None = None
+        self.span: Span | None = None
+        """The span of its request, where one was noted; else the one that is current at the close."""
         self.closed = False
         self.learn: Callable[[Event], None] | None = None
         """Set by an adapter whose names become known later: fills route, method and names with what is known."""
@@ -282,7 +288,7 @@ def _close(event: Event, running: Active, outcome: Outcome, duration: float, fir
     outer = cast("Frame", frame[OUTER]) if len(frame) > OUTER else NOTHING
     _complete(event, running, outcome)
     leave(frame)
-    settle(running, event.key(outcome), outer, duration, first_byte, event._shared)
+    settle(running, event.key(outcome), outer, duration, first_byte, event._shared, event.span)
 
 
 def _complete(event: Event, running: Active, outcome: Outcome) -> None:

@@ -17,10 +17,13 @@ from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._context import GONE, HOLDER, OUTER, SCOPE, Frame, leave
 from slo_otel.instrumentation._events import Event, close_event, event_of, take_route_said
 from slo_otel.instrumentation._http_targets import FAILED, BoundTarget
+from slo_otel.instrumentation._spans import SPAN
 from slo_otel.instrumentation._tag import tags_of
-from slo_otel.plan import OTHER_METHOD, Kind, Outcome
+from slo_otel.plan import OTHER_METHOD, CellKey, Kind, Outcome
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from slo_otel.instrumentation._active import Active
     from slo_otel.instrumentation._bounds import Scalar
 
@@ -128,7 +131,7 @@ def harmless(close: Close) -> Close:
 class HttpRequests(ABC):
     """The opener of one application's events under one runtime (`_context.Opener`)."""
 
-    __slots__ = ("_active", "_extract", "perf", "plain")
+    __slots__ = ("_active", "_extract", "announces", "perf", "plain")
 
     where: ClassVar[str]
     """What a fault of ours is called in the log."""
@@ -139,6 +142,8 @@ class HttpRequests(ABC):
         self.perf = active.perf
         self.plain = extract is None and active.tap is None
         """Nobody asks for more than a status and a duration."""
+        self.announces = active.spans is not None and active.spans.announces
+        """Somebody reads the spans of requests: `announce` what becomes of one before its span is over."""
 
     # What the framework's own part says.
 
@@ -197,6 +202,33 @@ class HttpRequests(ABC):
         inner = self.carrier(scope).get(INNER)
         return own if inner is None else own.over(inner[0].find(inner[1]))
 
+    def span(self, scope: Any) -> Span | None:
+        """The span of the request, where its server's instrumentation started it within ours."""
+        found: Span | None = self.carrier(scope).get(SPAN)
+        return found
+
+    def announce(self, course: Course) -> None:
+        """Write to the request's span what becomes of it, as far as that is known before the span is over."""
+        spans = self._active.spans
+        if spans is None or course.started is None or course.frame[HOLDER] is None:
+            return
+        try:
+            key = self._active.cells.resolve(self._expected(course))
+            first = course.first - course.began if course.first else None
+            spans.announce(key, self.perf() - course.began, first, self.span(course.scope))
+        except Exception as fault:  # noqa: BLE001 - our fault must not become the application's
+            swallow(fault, self.where)
+
+    def _expected(self, course: Course) -> CellKey:
+        """The identity that the event has if nothing more happens."""
+        holder, status = course.frame[HOLDER], self.status(course.started)
+        event = holder if isinstance(holder, Event) else self.open(course.frame)
+        if event.learn is not None:
+            event.learn(event)
+        fault = self.fault_of(course, status)
+        stream = bool(course.first) and self.is_event_stream(course.started)
+        return event.key(classify(status, fault)[0])._replace(status=status, event_stream=stream)
+
     # Called when the request is over.
 
     @harmless
@@ -211,7 +243,7 @@ class HttpRequests(ABC):
         plain = self._is_plain(course)
         if plain and (cell := target.bound(self.method(course.scope), status)) is not None:
             leave(course.frame)
-            cell.record(course.ended - course.began)
+            self._active.cells.put(cell, cell.key, course.ended - course.began, None, self.span(course.scope))
             return
         outcome = Outcome.CANCELLED if course.left else classify(status)[0]
         event = self._close(course, target, outcome, status)
@@ -261,6 +293,7 @@ class HttpRequests(ABC):
         event.learn = None
         _describe(event, target)
         self._fill(event, course, outcome, status, error_type)
+        event.span = self.span(course.scope)
         ended = course.left or course.ended or self.perf()
         first = _first_byte(course)
         close_event(event, outcome, ended - course.began, first - course.began if first else None)
@@ -292,9 +325,10 @@ class HttpRequests(ABC):
 
     def _bind(self, target: BoundTarget, event: Event, outcome: Outcome) -> None:
         """Hold the cell of a plain answer for the next one."""
-        cell = self._active.cells.find(event.key(outcome))
+        cells = self._active.cells
+        cell = cells.find(event.key(outcome))
         if not cell.streamed and event.method is not None and event.status is not None:
-            target.bind(event.method, event.status, cell)
+            target.bind(event.method, event.status, cell, at_once=cells.inline(cell))
 
 
 def _describe(event: Event, target: BoundTarget) -> None:

@@ -21,6 +21,8 @@ from slo_otel.instrumentation._context import Frame, Opener, around, opened
 from slo_otel.plan import CellKey, Outcome, Overrule, Plan, RatioRule, fails, judge, names_through
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
     from slo_otel.instrumentation._active import Active
 
 _MOST = 10_000
@@ -82,11 +84,12 @@ def settle(
     duration: float,
     first_byte: float | None = None,
     before: frozenset[str] = _NONE,
+    span: Span | None = None,
 ) -> None:
-    """Record a closed event: by itself, or into the events around it."""
+    """Record a closed event: by itself, or into the events around it. `span` is that of its request."""
     resolved = absorb(running, running.cells.resolve(key), outer, before)
     if resolved is not None:
-        running.cells.record(resolved, duration, first_byte)
+        running.cells.record(resolved, duration, first_byte, span)
 
 
 def absorb(running: Active, resolved: CellKey, outer: Frame, before: frozenset[str] = _NONE) -> CellKey | None:

@@ -200,7 +200,7 @@ class Site:
             return
         left = absorb(running, self._resolved, outer)
         if left is self._resolved and running.cells.tap is None:
-            self._bound(running, result).record(elapsed)
+            running.cells.put(self._bound(running, result), self._resolved, elapsed)
         elif left is not None:
             running.cells.record(left, elapsed)
 
@@ -209,7 +209,7 @@ class Site:
         if self._cell is None:
             self._cell = running.cells.cell(self._resolved)
             self._warn_of(result)
-            if self._rebind is not None and self._judge is None and not self._cell.streamed:
+            if self._rebind is not None and self._judge is None and running.cells.inline(self._cell):
                 self._rebind(idle=False, plain=self, perf=running.perf, cell=self._cell)
         return self._cell
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 
 from slo_otel import instrumentation
 from slo_otel.clock import Clock, SystemClock
-from slo_otel.errors import ConfigurationError, logger, reset_faults
+from slo_otel.errors import ConfigurationError, guard, logger, reset_faults
 from slo_otel.evaluation import StatusSet
 from slo_otel.export import Exports, InlineLane, Kinds, Source, ThreadLane, Translation, interval_ns, wanted
 from slo_otel.ledger import Ledger, MemoryLedger
@@ -24,6 +24,7 @@ from slo_otel.runtime._driver import Driver
 from slo_otel.runtime._exit_time import ExitTime
 from slo_otel.runtime._identity import INSTANCE, forked, identify, siblings, texts
 from slo_otel.runtime._maxima import maxima
+from slo_otel.runtime._tracing import tracing
 from slo_otel.runtime._unsent import Unsent
 
 
@@ -62,6 +63,7 @@ class Runtime:
         self._interval_ns = interval_ns()
         self._maxima = maxima()
         self._source = self._find_source()
+        self._tracing = tracing(sends=self._source is not None)
         self._recorder = Recorder(
             plan,
             clock=self._clock,
@@ -94,26 +96,26 @@ class Runtime:
         self._driver = Driver(self.plan, self._clock, self._recorder, self._ledger, self._exports)
         self._driver.step()  # the tick that has begun: what is recorded from now on belongs to the next slice
         self._stopping = threading.Event()
-        arguments = (self._driver, self._stopping)
+        arguments = (self._driver, self.step, self._stopping)
         self._thread = threading.Thread(target=_drive, args=arguments, name="slo-otel", daemon=True)
+        self._activate()
         if not by_hand:
             self._thread.start()
-        self._activate()
 
     def _activate(self) -> None:
         clock = self._clock
-        instrumentation.activate(
-            instrumentation.Active(
-                plan=self.plan,
-                recorder=self._recorder,
-                perf=clock.perf,
-                wall_ns=lambda: clock.read().wall_ns,
-                statuses=self._ledger.latest,
-                flush=self.last_flush,
-                max_values=self._maxima.values,
-                max_reasons=self._maxima.reasons,
-            )
+        self._active = instrumentation.Active(
+            plan=self.plan,
+            recorder=self._recorder,
+            perf=clock.perf,
+            wall_ns=lambda: clock.read().wall_ns,
+            statuses=self._ledger.latest,
+            flush=self.last_flush,
+            max_values=self._maxima.values,
+            max_reasons=self._maxima.reasons,
         )
+        self._tracing.look(self._active)
+        instrumentation.activate(self._active)
 
     def _say(self) -> None:
         missing = [text for slo in self.plan.slos for text in slo.unsupported] + list(self.plan.unsupported)
@@ -129,6 +131,14 @@ class Runtime:
     def step(self) -> None:
         """Do what is due now."""
         self._driver.step()
+        with guard("tracing"):
+            self._look()
+
+    def _look(self) -> None:
+        """Bind every call site anew once somebody traces; not after a `shutdown` that has just begun."""
+        with self._lock:
+            if self.running and instrumentation.active() is self._active and self._tracing.look(self._active):
+                instrumentation.activate(self._active)
 
     def flush(self, timeout: float) -> bool:
         """Send everything recorded until now. False when it did not arrive in time, and after `shutdown`."""
@@ -185,6 +195,6 @@ class Runtime:
         self._begin()
 
 
-def _drive(driver: Driver, stopping: threading.Event) -> None:
+def _drive(driver: Driver, step: Callable[[], None], stopping: threading.Event) -> None:
     while not stopping.wait(driver.wait_seconds()):
-        driver.step()
+        step()
