@@ -16,9 +16,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from slo_otel.names import SLO_NAME, SLO_VERDICT, attribute
-from slo_otel.plan import CellKey, Fixed, Form, Judgement, Ruling, Verdict, judge
+from slo_otel.plan import CellKey, Fixed, Form, Judgement, Ruling, Verdict, judge, ruled
 from slo_otel.recorder import Cell, Exemplar
-from slo_otel.units import seconds
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -71,7 +70,7 @@ class Meaning(NamedTuple):
         """The worst verdict on an event (bad, good, excluded), and the service levels that say so."""
         found: dict[Verdict | None, list[str]] = {}
         for name, ruling in self.rulings:
-            found.setdefault(_ruled(ruling, duration, first_byte), []).append(name)
+            found.setdefault(ruled(ruling, duration, first_byte), []).append(name)
         worst = next((each for each in _WORST if each in found), None)
         return worst, tuple(found.get(worst, ()))
 
@@ -81,13 +80,6 @@ _WORST: Final = (Verdict.BAD, Verdict.GOOD, Verdict.EXCLUDED)
 
 def _verdicts(ruling: Ruling) -> tuple[Verdict | None, ...]:
     return (ruling.verdict,) if isinstance(ruling, Fixed) else (ruling.below, ruling.above)
-
-
-def _ruled(ruling: Ruling, duration: float | None, first_byte: float | None) -> Verdict | None:
-    if isinstance(ruling, Fixed):
-        return ruling.verdict
-    value = first_byte if ruling.first_byte else duration
-    return ruling.below if value is not None and value <= seconds(ruling.at_ns) else ruling.above
 
 
 def traced(active: Active, exemplars: ExemplarFilter, attributes: SpanAttributes) -> Spans | None:

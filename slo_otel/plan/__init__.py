@@ -78,7 +78,7 @@ from slo_otel.plan._slo import (
     Tallying,
     Where,
 )
-from slo_otel.plan._verdict import Fixed, Judgement, Ruling, Split, Verdict, fails, judge, names_through
+from slo_otel.plan._verdict import Fixed, Judgement, Ruling, Split, Verdict, fails, judge, names_through, ruled
 
 __all__ = [
     "BAD_INPUT",
@@ -162,6 +162,7 @@ __all__ = [
     "names_through",
     "resolve",
     "route_fits",
+    "ruled",
     "split_path",
     "target_of",
     "value_of",

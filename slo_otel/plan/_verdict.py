@@ -21,6 +21,7 @@ from slo_otel.plan._slo import (
     Tallying,
     Where,
 )
+from slo_otel.units import seconds
 
 
 class Verdict(StrEnum):
@@ -86,6 +87,14 @@ def judge(plan: Plan, key: CellKey) -> tuple[Judgement, ...]:
         if _selected(indicator, key)
         for measure, ruling in _rulings(plan, indicator, key)
     )
+
+
+def ruled(ruling: Ruling, duration: float | None, first_byte: float | None = None) -> Verdict | None:
+    """What a ruling says of one event that took so long (seconds); a first byte that never came is above all."""
+    if isinstance(ruling, Fixed):
+        return ruling.verdict
+    value = first_byte if ruling.first_byte else duration
+    return ruling.below if value is not None and value <= seconds(ruling.at_ns) else ruling.above
 
 
 def fails(plan: Plan, indicator: Indicator, key: CellKey) -> bool:
