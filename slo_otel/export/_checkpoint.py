@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality
 
 from slo_otel.export._kinds import CUMULATIVE, DELTA
 from slo_otel.export._paced import Points, paced
-from slo_otel.export._series import Attributes, Series, started
+from slo_otel.export._series import Series, Told, started
 from slo_otel.units import SECOND_NS
 
 _HELD_NS: Final = 600 * SECOND_NS
@@ -36,8 +36,9 @@ class Total(Protocol):
 
 V = TypeVar("V", bound=Total)
 P = TypeVar("P")
+T = TypeVar("T")
 Make: TypeAlias = Callable[["Line[V]", int, int, V], P]
-"""From a line, a start, an end and a value to a data point."""
+"""From a line, a start, an end and a value to a data point, or to its encoding."""
 
 
 class Line(NamedTuple, Generic[V]):
@@ -45,7 +46,7 @@ class Line(NamedTuple, Generic[V]):
 
     series: Series
     verdict: str
-    told: Attributes
+    told: Told
     """The attributes of the series, without the verdict."""
     start_ns: int
     total: V
@@ -61,7 +62,9 @@ class Flow(Protocol[V]):
     def among(self, changed: Mapping[Series, None], known: Iterable[Series]) -> Iterable[Series]:
         """The series to look at, of those `known`, after some of them `changed`."""
 
-    def points(self, lines: Sequence[Line[V]], time_ns: int, make: Make[V, P]) -> Sequence[P]:
+    def points(
+        self, lines: Sequence[Line[V]], time_ns: int, make: Make[V, P], write: Make[V, bytes] | None = None
+    ) -> Sequence[P]:
         """The points of these lines at `time_ns`."""
 
 
@@ -74,13 +77,15 @@ class Cumulative(Generic[V]):
         """All of them: an idle series is told again."""
         return known
 
-    def points(self, lines: Sequence[Line[V]], time_ns: int, make: Make[V, P]) -> Sequence[P]:
+    def points(
+        self, lines: Sequence[Line[V]], time_ns: int, make: Make[V, P], write: Make[V, bytes] | None = None
+    ) -> Sequence[P]:
         """A point for each line."""
 
-        def made(line: Line[V]) -> P:
-            return make(line, started(line.start_ns, time_ns), time_ns, line.total)
+        def told(tell: Make[V, T]) -> Callable[[Line[V]], T]:
+            return lambda line: tell(line, started(line.start_ns, time_ns), time_ns, line.total)
 
-        return Points(lines, made)
+        return Points(lines, told(make), write=None if write is None else told(write))
 
 
 class _Taken(NamedTuple, Generic[V]):
@@ -120,13 +125,16 @@ class Delta(Generic[V]):
         self._pending.update(changed)
         return self._pending
 
-    def points(self, lines: Sequence[Line[V]], time_ns: int, make: Make[V, P]) -> Sequence[P]:
+    def points(
+        self, lines: Sequence[Line[V]], time_ns: int, make: Make[V, P], write: Make[V, bytes] | None = None
+    ) -> Sequence[P]:
         """A point for each line with something new."""
         with self._lock:
             self._turn += 1
             steps = tuple(step for line in paced(lines) if (step := self._step(line, time_ns)) is not None)
             self._pending = {step.line.series: None for step in steps}
-            return Points(steps, lambda step: make(*step), partial(self._take, self._turn))
+            written = None if write is None else lambda step: write(*step)
+            return Points(steps, lambda step: make(*step), partial(self._take, self._turn), written)
 
     def _step(self, line: Line[V], time_ns: int) -> _Step[V] | None:
         taken = self._taken.get((line.series, line.verdict))

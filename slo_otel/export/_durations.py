@@ -21,9 +21,10 @@ from slo_otel.export._bins import Bins
 from slo_otel.export._checkpoint import Flow, Line, Total, flow
 from slo_otel.export._kinds import CUMULATIVE, Kinds
 from slo_otel.export._series import Member, Series, Starts, Totals, attributes, born
-from slo_otel.export._spread import Spread
+from slo_otel.export._spread import Spread, dense
+from slo_otel.export._wire_points import explicit_of, exponential_of
 from slo_otel.plan import Fixed, Form, Indicator, Judgement, Plan, Ruling, Split, Verdict
-from slo_otel.recorder import HTTP_BOUNDS, CellSnapshot, Histogram, Snapshot
+from slo_otel.recorder import HTTP_BOUNDS, SCALE, CellSnapshot, Histogram, Snapshot
 from slo_otel.units import seconds
 
 _TEXT: Final = "Durations of the events of latency service levels."
@@ -136,7 +137,7 @@ class DurationHistograms(Durations[Bins]):
 
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
-        points = self._flow.points(self._lines(snapshot), snapshot.taken_wall_ns, _explicit)
+        points = self._flow.points(self._lines(snapshot), snapshot.taken_wall_ns, _explicit, _explicit_written)
         return Metric(names.DURATION, _TEXT, "s", ExplicitHistogram(points, self._flow.temporality))
 
     def _empty(self, bounds: tuple[float, ...]) -> Bins:
@@ -148,7 +149,9 @@ class ExponentialDurations(Durations[Spread]):
 
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
-        points = self._flow.points(self._lines(snapshot), snapshot.taken_wall_ns, _exponential)
+        points = self._flow.points(
+            self._lines(snapshot), snapshot.taken_wall_ns, _exponential, _exponential_written
+        )
         return Metric(names.DURATION, _TEXT, "s", ExponentialHistogram(points, self._flow.temporality))
 
     def _empty(self, bounds: tuple[float, ...]) -> Spread:
@@ -172,3 +175,14 @@ def _explicit(line: Line[Bins], start_ns: int, time_ns: int, value: Bins) -> His
 
 def _exponential(line: Line[Spread], start_ns: int, time_ns: int, value: Spread) -> ExponentialHistogramDataPoint:
     return value.point({**line.told, names.SLO_VERDICT: line.verdict}, start_ns, time_ns)
+
+
+def _explicit_written(line: Line[Bins], start_ns: int, time_ns: int, value: Bins) -> bytes:
+    return explicit_of(line.told, line.verdict, start_ns, time_ns, value.counts, value.bounds, value.sum)
+
+
+def _exponential_written(line: Line[Spread], start_ns: int, time_ns: int, value: Spread) -> bytes:
+    shift, positive = dense(value.buckets)
+    return exponential_of(
+        line.told, line.verdict, start_ns, time_ns, SCALE - shift, value.zeros, positive, value.sum
+    )

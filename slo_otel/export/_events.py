@@ -11,6 +11,7 @@ from slo_otel import names
 from slo_otel.export._checkpoint import Flow, Line, flow
 from slo_otel.export._kinds import CUMULATIVE
 from slo_otel.export._series import Member, Series, Starts, Totals, attributes, born
+from slo_otel.export._wire_points import number_of
 from slo_otel.plan import SLO, CountedRule, Form, Judgement, Measure, NoRule, Plan, Ruling, Tallying
 from slo_otel.recorder import Snapshot, Tally, tally
 
@@ -62,7 +63,7 @@ class EventSums:
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
         lines = self._totals.rows(snapshot, self._flow.among)
-        points = self._flow.points(lines, snapshot.taken_wall_ns, _point)
+        points = self._flow.points(lines, snapshot.taken_wall_ns, _point, _written)
         data = Sum(points, self._flow.temporality, is_monotonic=True)
         return Metric(names.EVENTS, "Events by service level and verdict.", "{event}", data)
 
@@ -83,3 +84,7 @@ class EventSums:
 
 def _point(line: Line[int], start_ns: int, time_ns: int, value: int) -> NumberDataPoint:
     return NumberDataPoint({**line.told, names.SLO_VERDICT: line.verdict}, start_ns, time_ns, value)
+
+
+def _written(line: Line[int], start_ns: int, time_ns: int, value: int) -> bytes:
+    return number_of(line.told, line.verdict, start_ns, time_ns, value)

@@ -14,6 +14,7 @@ from slo_otel import names
 from slo_otel.export._bins import Bins
 from slo_otel.export._checkpoint import Cumulative, Flow, Line, flow
 from slo_otel.export._kinds import Kinds
+from slo_otel.export._series import Told
 from slo_otel.recorder import HTTP_BOUNDS, Limits
 from slo_otel.units import seconds
 
@@ -104,18 +105,22 @@ class OwnMetrics:
         yield self._export_durations(own.exports, time_ns)
 
     def _points(self, told: Flow[float], value: float, time_ns: int) -> Sequence[NumberDataPoint]:
-        return told.points((Line(_NO_SERIES, "", {}, self._born_ns, value),), time_ns, _number)
+        return told.points((Line(_NO_SERIES, "", _NOTHING, self._born_ns, value),), time_ns, _number)
 
     def _export_durations(self, times: ExportTimes, time_ns: int) -> Metric:
         lines = tuple(
-            Line(_NO_SERIES, error or "", {} if error is None else {names.ERROR_TYPE: error}, self._born_ns, bins)
-            for error, bins in _read(times)
+            Line(_NO_SERIES, error or "", _error(error), self._born_ns, bins) for error, bins in _read(times)
         )
         data = Histogram(self._times.points(lines, time_ns, _histogram), self._times.temporality)
         return Metric(names.SDK_EXPORT_DURATION, "How long exports took.", "s", data)
 
 
 _NO_SERIES: Final = ("", ())
+_NOTHING: Final = Told({})
+
+
+def _error(kind: str | None) -> Told:
+    return _NOTHING if kind is None else Told({names.ERROR_TYPE: kind})
 
 
 def _read(times: ExportTimes) -> Iterator[tuple[str | None, Bins]]:

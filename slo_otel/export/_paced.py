@@ -47,15 +47,27 @@ class Points(Sequence[T], Generic[Row, T]):
     every thread.
     """
 
-    __slots__ = ("_make", "_rows", "_take")
+    __slots__ = ("_make", "_rows", "_take", "_write")
 
     def __init__(
-        self, rows: Sequence[Row], make: Callable[[Row], T], take: Callable[[Sequence[Row]], None] | None = None
+        self,
+        rows: Sequence[Row],
+        make: Callable[[Row], T],
+        take: Callable[[Sequence[Row]], None] | None = None,
+        write: Callable[[Row], bytes] | None = None,
     ) -> None:
-        """`make` gives an equal point each time it is called with the same row; `take` is told what arrived."""
+        """`make` gives an equal point each time it is called with the same row; `take` is told what arrived.
+
+        `write` gives the OTLP encoding of the same point, for an encoder that need not have the point itself.
+        """
         self._rows = rows
         self._make = make
         self._take = take
+        self._write = write
+
+    def written(self) -> Iterator[bytes] | None:
+        """The points encoded one by one; None where nobody said how."""
+        return None if self._write is None else map(self._write, paced(self._rows))
 
     def taken(self) -> None:
         """A Collector took these points."""
@@ -74,5 +86,5 @@ class Points(Sequence[T], Generic[Row, T]):
     def __getitem__(self, at: slice) -> Sequence[T]: ...
     def __getitem__(self, at: int | slice) -> T | Sequence[T]:
         if isinstance(at, slice):
-            return Points(self._rows[at], self._make, self._take)
+            return Points(self._rows[at], self._make, self._take, self._write)
         return self._make(self._rows[at])

@@ -12,6 +12,19 @@ from slo_otel.plan import CellKey, Judgement, Ruling
 from slo_otel.recorder import CellSnapshot, Snapshot
 
 Attributes = Mapping[str, str]
+
+
+class Told(dict[str, str]):
+    """The attributes of a series, with room for their encoding."""
+
+    __slots__ = ("encoded",)
+
+    def __init__(self, found: Mapping[str, str]) -> None:
+        super().__init__(found)
+        self.encoded = b""
+        """Filled by the encoder, which meets the same series in every export; empty before."""
+
+
 Group = tuple[tuple[str, str], ...]
 
 Series: TypeAlias = tuple[str, Group]
@@ -88,10 +101,12 @@ def born(process_ns: int, series: Series, members: Iterable[Member]) -> int:
     return min(starts if series[1] else [process_ns, *starts])
 
 
-def attributes(slo: str, group: Group, extra: Mapping[str, str] | None = None) -> Attributes:
+def attributes(slo: str, group: Group, extra: Mapping[str, str] | None = None) -> Told:
     """`slo.name`, the group's attributes translated, and `extra`."""
-    return {
-        names.SLO_NAME: slo,
-        **{names.attribute(name): value for name, value in group},
-        **(extra or {}),
-    }
+    return Told(
+        {
+            names.SLO_NAME: slo,
+            **{names.attribute(name): value for name, value in group},
+            **(extra or {}),
+        }
+    )

@@ -27,6 +27,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from slo_otel.evaluation import Scope, StatusSet
 from slo_otel.export import Kinds, Outgoing, Own, Translation, requests
+from slo_otel.export._protobuf import any_value
 from slo_otel.export._wire import encode
 from slo_otel.plan import Outcome
 from tests.export.deltas import DELTAS, EXPONENTIAL_DELTAS
@@ -145,7 +146,5 @@ def test_a_metric_that_we_do_not_make_is_refused() -> None:
 
 def test_an_attribute_that_is_nothing_of_the_specification_is_refused() -> None:
     """A resource that the SDK itself lets through has none of these."""
-    from slo_otel.export._wire import _any
-
     with pytest.raises(TypeError, match="object"):
-        _any(object())
+        any_value(object())
