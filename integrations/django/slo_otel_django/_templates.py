@@ -26,11 +26,11 @@ def template(chain: Iterable[Step], route: str | None = None) -> str:
 
     Translated patterns are those of `LANGUAGE_CODE` and a language prefix is `{language}`, so that one route is one
     template in all languages. `route` is the `ResolverMatch.route` of a request; where the default language has no
-    prefix, it tells whether there was one.
+    prefix, it tells whether there was one; where a resolver of the project's own names no patterns, it is all.
     """
     with override(settings.LANGUAGE_CODE):
         parts = [_part(step.pattern, route) for step in chain]
-    return "/" + "".join(parts)
+    return "/" + ("".join(parts) if parts else _guessed(route or ""))
 
 
 def templates(urlconf: str | None = None) -> Iterator[str]:
@@ -56,6 +56,10 @@ def _part(pattern: object, route: str | None) -> str:
     if isinstance(pattern, RegexPattern):
         return template_of(str(pattern))
     return _PARAMETER.sub(r"{\1}", str(pattern))
+
+
+def _guessed(route: str) -> str:
+    return template_of(route) if "(?" in route or route.startswith("^") else _PARAMETER.sub(r"{\1}", route)
 
 
 def _has_prefix(route: str | None) -> bool:

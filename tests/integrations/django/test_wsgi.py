@@ -1,0 +1,137 @@
+"""What only a WSGI server shows: exceptions that leave Django, and streams that the server iterates and closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from io import BytesIO, StringIO
+from wsgiref.handlers import SimpleHandler
+from wsgiref.util import FileWrapper
+
+import pytest
+from django.test import override_settings
+
+from slo_otel.plan import Outcome
+from tests.instrumentation.asgi_world import running
+from tests.integrations.django.asking import ask_wsgi, environ
+from tests.integrations.django.project import wsgi
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "error_type"),
+    [
+        ("/raising/boom/", {"DEBUG_PROPAGATE_EXCEPTIONS": True}, "ZeroDivisionError"),
+        ("/raising/exit/", {}, "SystemExit"),
+    ],
+)
+def test_what_leaves_django_is_counted_and_goes_on(path: str, settings: dict[str, object], error_type: str) -> None:
+    """An exception that Django lets through, and one that ends a worker, reach the server as they were."""
+    with running() as world, override_settings(**settings):
+        answer = ask_wsgi(wsgi(), path)
+        key = world.key()
+    assert type(answer.raised).__name__ == error_type
+    assert (key.status, key.outcome, key.error_type) == (500, Outcome.EXCEPTION, error_type)
+
+
+def test_a_stream_is_timed_to_its_last_part() -> None:
+    """Four parts, 50 ms apart: 200 ms, not the time until the headers."""
+    with running() as world:
+        assert ask_wsgi(wsgi(), "/stream/").body == b"part" * 4
+        assert world.seconds() == pytest.approx(0.2, abs=0.05)
+        assert world.verdict() == "good"
+
+
+def test_a_stream_that_is_closed_early_is_cancelled() -> None:
+    """A server whose client has gone closes the iterable before its end."""
+    with running() as world:
+        ask_wsgi(wsgi(), "/stream/", take=1)
+        key = world.key()
+        assert world.verdict() == "excluded"
+    assert (key.outcome, key.by_server, key.status) == (Outcome.CANCELLED, False, 200)
+
+
+def test_a_stream_that_nobody_begins_is_cancelled() -> None:
+    """Closed before its first part, the client knows no status."""
+    with running() as world:
+        iterable = wsgi()(environ("/stream/"), lambda *_: lambda data: None)
+        iterable.close()
+        key = world.key()
+    assert (key.outcome, key.by_server, key.status) == (Outcome.CANCELLED, False, None)
+
+
+def test_an_answer_to_head_is_complete_though_nobody_iterates() -> None:
+    """Without a body there is nothing to iterate: closing it is its end."""
+    with running() as world:
+        wsgi()(environ("/stream/", "HEAD"), lambda *_: lambda data: None).close()
+        assert world.counts() == {("HEAD", "/stream/", 200, Outcome.SUCCESS): 1}
+
+
+def test_a_stream_that_breaks_keeps_its_status_and_is_bad() -> None:
+    """The content raises after the first part; the server sees it too."""
+    with running() as world:
+        answer = ask_wsgi(wsgi(), "/late/")
+        key = world.key()
+        assert world.verdict() == "bad"
+    assert isinstance(answer.raised, ZeroDivisionError)
+    assert (key.status, key.outcome, key.error_type) == (200, Outcome.EXCEPTION, "ZeroDivisionError")
+
+
+def test_an_event_stream_is_judged_by_its_first_byte() -> None:
+    """The first part leaves at once, the last 50 ms later; both are known."""
+    with running() as world:
+        ask_wsgi(wsgi(), "/events/")
+        cell = world.one()
+    assert cell.key.event_stream
+    assert cell.first_byte is not None
+    assert cell.duration is not None
+    assert cell.first_byte.sum < 0.03 < cell.duration.sum
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")
+def test_an_asynchronous_event_stream_is_judged_by_its_end() -> None:
+    """Django takes all of it before it sends any of it, so its first part is no first byte."""
+    with running() as world:
+        ask_wsgi(wsgi(), "/aevents/")
+        cell = world.one()
+    assert not cell.key.event_stream
+    assert world.seconds() > 0.045
+
+
+class Kept(FileWrapper):
+    """A server's own way to send a file."""
+
+
+def test_a_file_reaches_the_servers_own_wrapper() -> None:
+    """`wsgi.file_wrapper` gets the file itself; the request is over when the server closes it."""
+    with running() as world:
+        made = wsgi()(environ("/file/") | {"wsgi.file_wrapper": Kept}, lambda *_: lambda data: None)
+        assert isinstance(made, Kept)
+        assert b"".join(made) == b"content" * 1000
+        assert world.counts() == {}
+        made.close()
+        assert world.counts() == {("GET", "/file/", 200, Outcome.SUCCESS): 1}
+
+
+def test_a_file_without_such_a_server_is_iterated() -> None:
+    """Any other server iterates it, and it ends with its last part."""
+    with running() as world:
+        assert ask_wsgi(wsgi(), "/file/").body == b"content" * 1000
+        assert world.counts() == {("GET", "/file/", 200, Outcome.SUCCESS): 1}
+
+
+def test_what_comes_after_the_end_changes_nothing() -> None:
+    """Closed twice, or after its last part, a stream is one event."""
+    with running() as world:
+        made: Iterable[bytes] = wsgi()(environ("/stream/"), lambda *_: lambda data: None)
+        list(made)
+        made.close()  # type: ignore[attr-defined]  # a Django response
+        made.close()  # type: ignore[attr-defined]
+        assert world.counts() == {("GET", "/stream/", 200, Outcome.SUCCESS): 1}
+
+
+def test_wsgiref_serves_a_file_through_its_wrapper() -> None:
+    """The standard library's server, which wraps files, closes what it served."""
+    sent, errors = BytesIO(), StringIO()
+    with running() as world:
+        SimpleHandler(BytesIO(), sent, errors, environ("/file/")).run(wsgi())
+        assert world.counts() == {("GET", "/file/", 200, Outcome.SUCCESS): 1}
+    assert (sent.getvalue()[-7:], errors.getvalue()) == (b"content", "")
