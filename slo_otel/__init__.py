@@ -34,6 +34,7 @@ from slo_otel.plan import Kind, Outcome
 
 if TYPE_CHECKING:
     from slo_otel.evaluation import Scope, State, StatusSet
+    from slo_otel.export import RideAlongExporter
     from slo_otel.runtime import Handle, configure
 
     __version__: str
@@ -46,6 +47,7 @@ __all__ = [
     "Kind",
     "Outcome",
     "PolicyError",
+    "RideAlongExporter",
     "SLOMiddleware",
     "Scope",
     "SloOtelError",
@@ -69,6 +71,7 @@ __all__ = [
 
 _LATER = {
     "Handle": "slo_otel.runtime",
+    "RideAlongExporter": "slo_otel.export",
     "configure": "slo_otel.runtime",
     "Scope": "slo_otel.evaluation",
     "State": "slo_otel.evaluation",

@@ -21,6 +21,7 @@ PUBLIC = {
     "Kind",
     "Outcome",
     "PolicyError",
+    "RideAlongExporter",
     "SLOMiddleware",
     "Scope",
     "SloOtelError",

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 from uuid import uuid4
 
 from opentelemetry.sdk.metrics.export import MetricExporter
@@ -15,7 +17,22 @@ from slo_otel import instrumentation
 from slo_otel.clock import Clock, SystemClock
 from slo_otel.errors import ConfigurationError, guard, logger, reset_faults
 from slo_otel.evaluation import StatusSet
-from slo_otel.export import Exports, InlineLane, Kinds, Source, ThreadLane, Translation, interval_ns, wanted
+from slo_otel.export import (
+    Exports,
+    InlineLane,
+    Kinds,
+    Lane,
+    Outgoing,
+    Outlet,
+    Rides,
+    Source,
+    ThreadLane,
+    Translation,
+    interval_ns,
+    riders,
+    sdk_disabled,
+    wanted,
+)
 from slo_otel.ledger import Ledger, MemoryLedger
 from slo_otel.plan import Plan
 from slo_otel.recorder import Recorder
@@ -26,6 +43,9 @@ from slo_otel.runtime._identity import INSTANCE, forked, identify, siblings, tex
 from slo_otel.runtime._maxima import maxima
 from slo_otel.runtime._tracing import tracing
 from slo_otel.runtime._unsent import Unsent
+
+_TICK_SECONDS: Final = 5.0
+"""How long a reader's export may wait for a tick that is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +82,9 @@ class Runtime:
         self._resource = identify(plan, given.resource)
         self._interval_ns = interval_ns()
         self._maxima = maxima()
+        self._riders = () if given.exporter is not None or sdk_disabled() else riders()
         self._source = self._find_source()
-        self._tracing = tracing(sends=self._source is not None)
+        self._tracing = tracing(sends=self._source is not None or bool(self._riders))
         self._recorder = Recorder(
             plan,
             clock=self._clock,
@@ -79,6 +100,9 @@ class Runtime:
             _process.watch()
 
     def _find_source(self) -> Source | None:
+        """Where our own loop sends to; None where nothing is sent, or readers of the service take it along."""
+        if sdk_disabled() or self._riders:
+            return None
         if self._given.exporter is not None:
             return Source(self._given.exporter)
         return Source() if self._given.clock is None and wanted() else None
@@ -86,10 +110,7 @@ class Runtime:
     def _begin(self) -> None:
         resource = self._resource
         by_hand = self._given.clock is not None
-        kinds = Kinds() if self._source is None else self._source.kinds
-        translation = Translation(self.plan, self._clock.read().wall_ns, kinds)
-        lane = InlineLane() if by_hand else ThreadLane()
-        self._exports = Exports(self._source, lane, translation, lambda: resource, self._interval_ns)
+        self._exports = self._outlet(InlineLane() if by_hand else ThreadLane())
         self._ledger = self._given.ledger or MemoryLedger(self.plan)
         self._exit_time = ExitTime(self._exports.failing)
         self._unsent = Unsent(str(resource.attributes[INSTANCE]))
@@ -101,6 +122,17 @@ class Runtime:
         self._activate()
         if not by_hand:
             self._thread.start()
+
+    def _outlet(self, lane: Lane) -> Outlet:
+        resource, born_ns = self._resource, self._clock.read().wall_ns
+        if self._riders:
+            return Rides(self._riders, lane, partial(Translation, self.plan, born_ns), resource, self._moment)
+        kinds = Kinds() if self._source is None else self._source.kinds
+        translation = Translation(self.plan, born_ns, kinds)
+        return Exports(self._source, lane, translation, lambda: resource, self._interval_ns)
+
+    def _moment(self) -> Outgoing | None:
+        return self._driver.moment(_TICK_SECONDS)
 
     def _activate(self) -> None:
         clock = self._clock

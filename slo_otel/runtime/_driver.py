@@ -8,7 +8,7 @@ import time
 from slo_otel.clock import Clock, Reading, Tick, Ticker
 from slo_otel.errors import faults, guard
 from slo_otel.evaluation import StatusSet, needs, statuses
-from slo_otel.export import Exports, Outgoing, Own, paced, pause
+from slo_otel.export import Outgoing, Outlet, Own, paced, pause
 from slo_otel.ledger import Ledger
 from slo_otel.plan import Plan
 from slo_otel.recorder import Recorder, Snapshot
@@ -21,7 +21,7 @@ class Driver:
     `step` belongs to one thread; `flush`, `shutdown` and `status` may be called from any.
     """
 
-    def __init__(self, plan: Plan, clock: Clock, recorder: Recorder, ledger: Ledger, exports: Exports) -> None:
+    def __init__(self, plan: Plan, clock: Clock, recorder: Recorder, ledger: Ledger, exports: Outlet) -> None:
         self._plan = plan
         self._clock = clock
         self._recorder = recorder
@@ -54,13 +54,13 @@ class Driver:
     def flush(self, timeout: float) -> bool:
         """Send a snapshot of this moment; False when it did not arrive within `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        outgoing = self._moment(timeout)
+        outgoing = self.moment(timeout)
         return outgoing is not None and self._exports.flush(outgoing, deadline - time.monotonic())
 
     def shutdown(self, timeout: float) -> bool:
         """`flush`, and let the exporter go."""
         deadline = time.monotonic() + timeout
-        outgoing = self._moment(timeout)
+        outgoing = self.moment(timeout)
         return outgoing is not None and self._exports.shutdown(outgoing, deadline - time.monotonic())
 
     def status(self) -> StatusSet:
@@ -98,8 +98,11 @@ class Driver:
         found = tuple(paced(statuses(self._plan, answers, at_ns)))
         return StatusSet(at_ns, self._ledger.scope, self._plan.service, found, self._plan.unsupported)
 
-    def _moment(self, timeout: float) -> Outgoing | None:
-        """A snapshot off the ticks: for the export alone, the ledger gets its events at their tick."""
+    def moment(self, timeout: float) -> Outgoing | None:
+        """A snapshot off the ticks: for the export alone, the ledger gets its events at their tick.
+
+        None where a tick takes longer than `timeout` seconds.
+        """
         if not self._lock.acquire(timeout=max(timeout, 0.0)):
             return None
         try:
