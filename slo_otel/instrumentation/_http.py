@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from slo_otel.instrumentation._active import Active
     from slo_otel.instrumentation._bounds import Scalar
+    from slo_otel.recorder import Cell
 
 Carrier: TypeAlias = MutableMapping[str, Any]
 """Where a framework keeps what belongs to one request: an ASGI scope, a WSGI environ."""
@@ -213,11 +214,19 @@ class HttpRequests(ABC):
         if spans is None or course.started is None or course.frame[HOLDER] is None:
             return
         try:
-            key = self._active.cells.resolve(self._expected(course))
+            cell = self._known_cell(course)
+            key = self._active.cells.resolve(self._expected(course)) if cell is None else cell.key
             first = course.first - course.began if course.first else None
-            spans.announce(key, self.perf() - course.began, first, self.span(course.scope))
+            spans.announce(key, cell, self.perf() - course.began, first, self.span(course.scope))
         except Exception as fault:  # noqa: BLE001 - our fault must not become the application's
             swallow(fault, self.where)
+
+    def _known_cell(self, course: Course) -> Cell | None:
+        """The cell of an answer that is about to be a plain one, once there was one."""
+        status = self.status(course.started)
+        if not self._is_plain(course) or self.fault_of(course, status) is not None:
+            return None
+        return self.target(course.scope).bound(self.method(course.scope), status)
 
     def _expected(self, course: Course) -> CellKey:
         """The identity that the event has if nothing more happens."""

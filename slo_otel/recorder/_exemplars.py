@@ -41,11 +41,21 @@ class Exemplars:
     """The exemplars of one recorder, until they are forgotten because somebody has them."""
 
     def __init__(self) -> None:
-        self._places: dict[CellKey, _Places] = {}
+        self._places: dict[Cell, _Places] = {}
+
+    def wants(self, cell: Cell, value: float, first_byte: float | None = None) -> bool:
+        """Whether an event that is not bad may be worth keeping: it is cheaper to ask than to make an exemplar."""
+        places = self._places.get(cell)
+        if places is None or first_byte is not None:
+            return True
+        if not cell.bounds:
+            return False
+        held = places[1 + bisect_left(cell.bounds, value)]
+        return held is None or held.value <= value
 
     def keep(self, cell: Cell, exemplar: Exemplar, *, bad: bool) -> None:
         """Keep an event of a cell where it is worse than what is there; `bad` ones also as the latest one."""
-        places = self._places.get(cell.key) or self._opened(cell)
+        places = self._places.get(cell) or self._opened(cell)
         if places is None:
             return
         if bad:
@@ -58,17 +68,17 @@ class Exemplars:
 
     def read(self, until_ns: int) -> Kept:
         """What is kept of the time up to `until_ns`."""
-        found = ((key, _distinct(places, until_ns)) for key, places in list(self._places.items()))
+        found = ((cell.key, _distinct(places, until_ns)) for cell, places in list(self._places.items()))
         return tuple((key, kept) for key, kept in found if kept)
 
     def forget(self, until_ns: int) -> None:
         """Make room: what happened up to `until_ns` has arrived."""
-        for key, places in list(self._places.items()):
+        for cell, places in list(self._places.items()):
             for at, held in enumerate(places):
                 if held is not None and held.at_ns <= until_ns:
                     places[at] = None
             if not any(places):
-                self._places.pop(key, None)
+                self._places.pop(cell, None)
 
     def restart(self) -> None:
         """Forget everything, in the child of a fork: it happened in the parent."""
@@ -78,7 +88,7 @@ class Exemplars:
         if len(self._places) >= _MOST_CELLS:
             return None
         buckets = len(cell.bounds) + 1
-        return self._places.setdefault(cell.key, [None] * (1 + buckets * (2 if cell.streamed else 1)))
+        return self._places.setdefault(cell, [None] * (1 + buckets * (2 if cell.streamed else 1)))
 
 
 def _place(places: _Places, at: int, exemplar: Exemplar) -> None:
