@@ -33,11 +33,12 @@ class Answer:
 
 def environ(path: str, method: str = "GET", body: bytes = b"", kind: str = "", **extra: object) -> dict[str, Any]:
     """The environ of a request."""
+    path, _, query = path.partition("?")
     made: dict[str, Any] = {
         "SCRIPT_NAME": "",
         "PATH_INFO": path,
         "REQUEST_METHOD": method,
-        "QUERY_STRING": "",
+        "QUERY_STRING": query,
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": BytesIO(body),
     }

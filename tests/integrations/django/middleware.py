@@ -35,6 +35,14 @@ class Raising(MiddlewareMixin):
         raise KeyError("tenant")
 
 
+class ByHost(MiddlewareMixin):
+    """Another URLconf for some requests, as projects with several hosts do."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if "other" in request.path_info or "other" in request.GET:
+            request.urlconf = "tests.integrations.django.urls_other"
+
+
 class Closed(MiddlewareMixin):
     """Answers before the router."""
 

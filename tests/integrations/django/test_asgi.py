@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -24,8 +25,9 @@ GONE: Message = {"type": "http.disconnect"}
 def test_a_stream_is_timed_to_its_last_part() -> None:
     """Four parts, 50 ms apart: 200 ms, not the time until the headers."""
     with running() as world:
+        began = time.perf_counter()
         assert ask_asgi(asgi(), "/astream/").body == b"part" * 4
-        assert world.seconds() == pytest.approx(0.2, abs=0.05)
+        assert 0.2 <= world.seconds() <= time.perf_counter() - began
         assert world.verdict() == "good"
 
 
@@ -47,7 +49,7 @@ def test_an_event_stream_is_judged_by_its_first_byte() -> None:
     assert cell.key.event_stream
     assert cell.first_byte is not None
     assert cell.duration is not None
-    assert cell.first_byte.sum < 0.03 < cell.duration.sum
+    assert cell.duration.sum - cell.first_byte.sum > 0.045
 
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous")

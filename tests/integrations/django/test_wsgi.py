@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from io import BytesIO, StringIO
 from wsgiref.handlers import SimpleHandler
@@ -35,8 +36,9 @@ def test_what_leaves_django_is_counted_and_goes_on(path: str, settings: dict[str
 def test_a_stream_is_timed_to_its_last_part() -> None:
     """Four parts, 50 ms apart: 200 ms, not the time until the headers."""
     with running() as world:
+        began = time.perf_counter()
         assert ask_wsgi(wsgi(), "/stream/").body == b"part" * 4
-        assert world.seconds() == pytest.approx(0.2, abs=0.05)
+        assert 0.2 <= world.seconds() <= time.perf_counter() - began
         assert world.verdict() == "good"
 
 
@@ -83,7 +85,7 @@ def test_an_event_stream_is_judged_by_its_first_byte() -> None:
     assert cell.key.event_stream
     assert cell.first_byte is not None
     assert cell.duration is not None
-    assert cell.first_byte.sum < 0.03 < cell.duration.sum
+    assert cell.duration.sum - cell.first_byte.sum > 0.045
 
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous")

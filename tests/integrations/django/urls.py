@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf.urls.i18n import i18n_patterns
 from django.urls import include, path, re_path
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
 
 from tests.integrations.django import api, views
 
@@ -45,6 +46,7 @@ urlpatterns = [
     path("tagged/", views.tagged),
     path("by-method/", views.ByMethod.as_view()),
     path("class/", views.Tagged.as_view()),
+    path("decorated/", never_cache(views.Tagged.as_view())),
     path("inherits/", views.Inherits.as_view()),
     path("drf/orders/", api.Orders.as_view()),
     path("drf/below/", api.below),

@@ -165,6 +165,11 @@ def tagged(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok")
 
 
+@slo_otel.tag("money")
+def tagged_too(request: HttpRequest, **captured: object) -> HttpResponse:
+    return HttpResponse("ok")
+
+
 class ByMethod(View):
     """Tagged method by method."""
 
