@@ -21,6 +21,8 @@ MACHINE_PATHS = ("/" + "root/", "/" + "work/", "/" + "tmp/otc", "/" + "home/")
 ALLOWED_HOSTS = frozenset({"pypi.org", "files.pythonhosted.org"})
 DISTRIBUTIONS = {
     "google.protobuf": "opentelemetry-exporter-otlp-proto-http",  # what it sends is made of both
+    "google.rpc": "googleapis-common-protos",
+    "grpc": "grpcio",
     "opentelemetry.metrics": "opentelemetry-api",
     "opentelemetry.proto": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry.sdk": "opentelemetry-sdk",
@@ -41,6 +43,7 @@ HOSTS = {"pytest"}
 """Who imports the module that imports them."""
 HOMES = {
     "google": {"export", "receive"},
+    "grpc": {"export"},
     "opentelemetry.exporter": {"export"},
     "opentelemetry.proto": {"export", "receive"},
     "pydantic": {"policy"},

@@ -1,8 +1,9 @@
 """Snapshots and evaluations become OTLP metrics: translation, encoding, and a loop with deadlines that hold."""
 
+from slo_otel.export._checks import wanted
 from slo_otel.export._data import MAX_POINTS, Outgoing, Translation, requests, taken
 from slo_otel.export._disabled import sdk_disabled
-from slo_otel.export._environment import interval_ns, wanted
+from slo_otel.export._environment import interval_ns
 from slo_otel.export._exports import Exports
 from slo_otel.export._kinds import Kinds, kinds
 from slo_otel.export._lane import InlineLane, Lane, ThreadLane

@@ -13,6 +13,7 @@ from typing import Final, cast
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from slo_otel.export._data import taken
+from slo_otel.export._halves import divisible, halves
 from slo_otel.export._sender import Failure, Sender
 
 _CANCELLED: Final = Failure("timeout", "no answer in time")
@@ -43,20 +44,28 @@ class Attempt:
 
     def send(self, sender: Sender) -> Failure | None:
         """Send every request until one does not arrive; the first failure. What arrived is told at once."""
-        first: Failure | None = None
         with _suppressed():
-            for request in self._requests():
-                failure = _CANCELLED if self.cancelled else self._send(sender, request)
-                first = first or failure
-                if failure is not None and not failure.arrived:
-                    break
-                taken(request)
+            return self._all(sender, self._requests())
+
+    def _all(self, sender: Sender, requests: Iterable[MetricsData]) -> Failure | None:
+        first: Failure | None = None
+        for request in requests:
+            failure = _CANCELLED if self.cancelled else self._send(sender, request)
+            first = first or failure
+            if failure is not None and not failure.arrived:
+                break
         return first
 
     def _send(self, sender: Sender, request: MetricsData) -> Failure | None:
+        """Send a request, in halves where it is too large for the other side."""
         if self._renewal is not None:
             self.deadline = time.monotonic() + self._renewal
-        return sender.send(request, self.deadline, patient=self._patient)
+        failure = sender.send(request, self.deadline, patient=self._patient)
+        if failure is not None and failure.large and divisible(request):
+            return self._all(sender, halves(request))
+        if failure is None or failure.arrived:
+            taken(request)
+        return failure
 
 
 def _suppressed() -> AbstractContextManager[object]:

@@ -8,8 +8,6 @@ it at a deadline bounds everything, connecting, sending, the answer's headers an
 from __future__ import annotations
 
 import gzip
-import random
-import threading
 import time
 import zlib
 from email.utils import parsedate_to_datetime
@@ -19,28 +17,29 @@ import requests
 from opentelemetry.sdk.metrics.export import MetricsData
 from requests.utils import get_environ_proxies, get_netrc_auth
 
-from slo_otel.export import _environment as environment
+from slo_otel.export._answers import rejected
 from slo_otel.export._connections import Connections
+from slo_otel.export._halves import divisible
 from slo_otel.export._paced import pause
-from slo_otel.export._sender import Failure, plain
+from slo_otel.export._sender import MOST_BYTES, SLOW, TOO_LARGE, Failure, plain
+from slo_otel.export._settings import Http
+from slo_otel.export._tries import Tries
 from slo_otel.export._wire import encode
 
 _MOST_READ: Final = 64 * 1024
 """Bytes of an answer that are read. An OTLP answer has a few; the rest is nobody's we would listen to."""
 _RETRYABLE: Final = frozenset({429, 502, 503, 504})
 """The OTLP specification's retryable statuses."""
-_FIRST_DELAY: Final = 1.0
-"""Seconds before the first retry; each later one waits twice as long, ±20 %."""
-_SLOW: Final = Failure("timeout", "no answer in time", passing=True)
+_TOO_LARGE: Final = 413
 
 
 class HttpSender:
     """Sends OTLP to the endpoint of the environment, over one connection that is kept."""
 
-    def __init__(self, settings: environment.Http) -> None:
+    def __init__(self, settings: Http) -> None:
         """Opens nothing yet."""
         self._settings = settings
-        self._stopped = threading.Event()
+        self._tries = Tries()
         self._connections = Connections()
         self._session = self._connections.session()
         self._session.headers.update(settings.headers)
@@ -50,24 +49,18 @@ class HttpSender:
         self._session.proxies = get_environ_proxies(settings.endpoint)
         self._session.auth = get_netrc_auth(settings.endpoint)
         self._answered = False
-        self._random = random.Random()  # noqa: S311 - jitter; of its own, a host's seeded generator stays as it is
 
     def send(self, data: MetricsData, deadline: float, *, patient: bool) -> Failure | None:
         """Send, and again after what passes, for as long as there is time."""
-        body = self._packed(encode(data))
-        delay = _FIRST_DELAY
-        while True:
-            failure = self._post(body, deadline)
-            if failure is None or not patient or not failure.passing:
-                return failure
-            wait = delay * self._random.uniform(0.8, 1.2) if failure.after is None else failure.after
-            if time.monotonic() + wait >= deadline or self._stopped.wait(wait):
-                return failure
-            delay *= 2
+        body = encode(data)
+        if len(body) > MOST_BYTES and divisible(data):
+            return TOO_LARGE
+        packed = self._packed(body)
+        return self._tries.run(lambda: self._post(packed, deadline), deadline, patient=patient)
 
     def stop(self) -> None:
         """End the wait of `send`: its connection says that the other side is gone."""
-        self._stopped.set()
+        self._tries.stop()
         self._connections.cut()
 
     def close(self) -> None:
@@ -95,8 +88,8 @@ class HttpSender:
 
     def _exchange(self, body: bytes, deadline: float) -> Failure | None:
         left = min(deadline - time.monotonic(), self._settings.timeout)
-        if left <= 0 or self._stopped.is_set():
-            return _SLOW
+        if left <= 0 or self._tries.stopped():
+            return SLOW
         pause()
         try:
             with self._session.post(
@@ -104,16 +97,16 @@ class HttpSender:
             ) as answer:
                 said = answer.raw.read(_MOST_READ, decode_content=False)
                 # A connection that was cut within the headers looks like an answer that has no more of them.
-                return _SLOW if self._stopped.is_set() else _judged(answer, said)
+                return SLOW if self._tries.stopped() else _judged(answer, said)
         except Exception as fault:  # noqa: BLE001 - whatever a library makes of what came back
             return self._failure(fault)
         finally:
-            if self._stopped.is_set():
+            if self._tries.stopped():
                 self._session.close()
 
     def _failure(self, fault: Exception) -> Failure:
-        if self._stopped.is_set() or "timed out" in str(fault).lower():
-            return _SLOW
+        if self._tries.stopped() or "timed out" in str(fault).lower():
+            return SLOW
         return Failure(type(fault).__name__, plain(str(fault)), passing=isinstance(fault, OSError))
 
 
@@ -125,30 +118,16 @@ def _judged(answer: requests.Response, body: bytes) -> Failure | None:
     if 300 <= status < 400:
         where = answer.headers.get("Location", "nowhere")
         return Failure(str(status), f"{said}: redirected to {where}, which is not followed")
-    return Failure(str(status), said, status in _RETRYABLE, _retry_after(answer.headers.get("Retry-After")))
+    after = _retry_after(answer.headers.get("Retry-After"))
+    return Failure(str(status), said, status in _RETRYABLE, after, large=status == _TOO_LARGE)
 
 
 def _accepted(content_type: str, body: bytes) -> Failure | None:
     if content_type.startswith("text/html"):
         return Failure("text/html", "a web page answered, no Collector: is it the right address?")
     if content_type.startswith("application/x-protobuf") and body:
-        return _partial(body)
+        return rejected(body)
     return None
-
-
-def _partial(body: bytes) -> Failure | None:
-    """Points that the Collector took and threw away. Sending them again would not help (OTLP specification)."""
-    from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-
-    try:
-        partial = ExportMetricsServiceResponse.FromString(body).partial_success
-    except DecodeError:
-        return None
-    if not partial.rejected_data_points:
-        return None
-    said = f"{partial.rejected_data_points} points rejected: {partial.error_message}"
-    return Failure("partial_success", said, arrived=True)
 
 
 def _retry_after(said: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""What carries requests to a Collector: ours over HTTP, or an exporter that the user gave."""
+"""What carries requests to a Collector: ours over HTTP or gRPC, or an exporter that the user gave."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ class Failure:
     """Seconds after which the Collector wants to see it again; None where it did not say."""
     arrived: bool = False
     """Whether the request arrived all the same: what it carried must not be sent again."""
+    large: bool = False
+    """Whether the same points may arrive in smaller requests."""
+
+
+SLOW: Final = Failure("timeout", "no answer in time", passing=True)
+MOST_BYTES: Final = 1_000_000
+"""Bytes of one request, unpacked: nginx takes a megabyte, a gRPC server four (the defaults of both)."""
+TOO_LARGE: Final = Failure("too_large", "more than a megabyte", large=True)
 
 
 class Sender(Protocol):
@@ -44,6 +52,9 @@ class Sender(Protocol):
 _SAID: Final = (
     re.compile(r"\[Errno -?\d+\] ([^'\")]+)"),
     re.compile(r"Error\(-?\d+, '([^']+)'\)"),
+    re.compile(r"\[SSL(?:: \w+)?\] ([^'(]+)"),
+    re.compile(r"SSL routines:OPENSSL_internal:(.+?)(?:: OK)?$"),
+    re.compile(r"Failed to connect to remote host: ([^;]+)"),
     re.compile(r"RemoteDisconnected\('([^']+)'\)"),
     re.compile(r"^Transient error (.+?) encountered while exporting ", re.DOTALL),
 )

@@ -1,4 +1,4 @@
-"""Where exports go to: the endpoint of the environment, or an exporter that the user gave."""
+"""Where exports go to: the endpoint of the environment, over HTTP or gRPC, or an exporter that the user gave."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from importlib import import_module
 
 from opentelemetry.sdk.metrics.export import MetricExporter
 
+from slo_otel.errors import ConfigurationError
 from slo_otel.export import _environment as environment
+from slo_otel.export import _settings as settings
 from slo_otel.export._given import GivenSender
 from slo_otel.export._kinds import kinds
 from slo_otel.export._preference import preferred
@@ -20,12 +22,16 @@ class Source:
     """
 
     def __init__(self, given: MetricExporter | None = None) -> None:
-        """Imports what sends: at set-up, since the first export of a service under load would hold it up."""
+        """Imports what sends: at set-up, since the first export of a service under load would hold it up.
+
+        Raises `ConfigurationError` where the environment asks for gRPC and it is not installed.
+        """
         self.kinds = kinds() if given is None else preferred(given)
         """Which temporality and histograms it takes."""
         self._given = None if given is None else GivenSender(given)
+        self._grpc = given is None and environment.protocol() == environment.GRPC
         if given is None:
-            import_module("slo_otel.export._http")
+            _load("slo_otel.export._grpc" if self._grpc else "slo_otel.export._http")
         self.replaceable = given is None
         self.name = environment.endpoint() if given is None else type(given).__name__
         self.patience = environment.patience()
@@ -34,6 +40,20 @@ class Source:
         """A sender to use; the given one every time."""
         if self._given is not None:
             return self._given
+        if self._grpc:
+            from slo_otel.export._grpc import GrpcSender
+
+            return GrpcSender(settings.grpc())
         from slo_otel.export._http import HttpSender
 
-        return HttpSender(environment.http())
+        return HttpSender(settings.http())
+
+
+def _load(module: str) -> None:
+    try:
+        import_module(module)
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f"OTLP over gRPC needs a package that is not installed ({missing.name}): pip install 'slo-otel[grpc]', "
+            "or set OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"
+        ) from missing

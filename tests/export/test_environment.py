@@ -6,6 +6,8 @@ import pytest
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.export import _environment as environment
+from slo_otel.export import _settings as settings
+from slo_otel.export import wanted
 
 SECOND = 1_000_000_000
 
@@ -18,6 +20,7 @@ SECOND = 1_000_000_000
         ({"OTEL_METRICS_EXPORTER": "none"}, False),
         ({"OTEL_METRICS_EXPORTER": "prometheus,otlp"}, True),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, True),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "gRPC"}, True),
     ],
 )
 def test_the_environment_decides_whether_to_send(
@@ -26,14 +29,14 @@ def test_the_environment_decides_whether_to_send(
     """The specification's switches work as the SDK's do; the default is to send."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert environment.wanted() is sends
+    assert wanted() is sends
 
 
 @pytest.mark.parametrize(
     ("name", "value", "fix"),
     [
         ("OTEL_METRICS_EXPORTER", "prometheus", "otlp,prometheus or none"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "15s", "milliseconds"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "0", "milliseconds"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "²", "milliseconds"),
@@ -46,7 +49,7 @@ def test_an_environment_that_cannot_work_is_refused_with_a_fix(
     """A mistake is raised when configuring, not logged every minute."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=fix):
-        environment.wanted() and environment.interval_ns()
+        wanted() and environment.interval_ns()
 
 
 def test_interval_and_patience_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +77,7 @@ def test_what_the_environment_asks_and_we_do_not_have_is_refused(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=said):
-        environment.wanted()
+        wanted()
 
 
 def test_what_the_environment_says_about_http_is_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,13 +92,13 @@ def test_what_the_environment_says_about_http_is_what_is_used(monkeypatch: pytes
         "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/me.key",
     }.items():
         monkeypatch.setenv(name, value)
-    found = environment.http()
+    found = settings.http()
     assert (found.endpoint, found.timeout, found.compression) == ("http://all:4318/base/v1/metrics", 7.0, "gzip")
     assert (found.verify, found.cert) == ("/ca.pem", ("/me.pem", "/me.key"))
     assert found.headers.items() >= {"x-token": "a b", "content-encoding": "gzip"}.items()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://metrics/v2")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none")
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_CLIENT_KEY")
-    found = environment.http()
+    found = settings.http()
     assert (found.endpoint, found.compression, found.cert) == ("http://metrics/v2", "none", "/me.pem")
     assert "content-encoding" not in found.headers

@@ -15,9 +15,9 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
 from slo_otel.export import Outgoing, Own, Translation, requests
-from slo_otel.export import _environment as environment
 from slo_otel.export._http import HttpSender
 from slo_otel.export._sender import Failure
+from slo_otel.export._settings import http
 from tests.export.loops import SLACK, until
 from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot
 from tests.stress import faulty
@@ -35,7 +35,7 @@ def _data() -> MetricsData:
 
 def _sender(collector: Faulty, monkeypatch: pytest.MonkeyPatch) -> HttpSender:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
-    return HttpSender(environment.http())
+    return HttpSender(http())
 
 
 def _send(sender: HttpSender, seconds: float = 3.0, *, patient: bool = False) -> Failure | None:
