@@ -42,6 +42,13 @@ class Connections:
                     # Not the TLS socket's own shutdown, which changes it under the reader.
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
+    def close(self) -> None:
+        """Close every connection. urllib3 has finalizers for that, which run before us at the interpreter's end."""
+        with self._lock:
+            found = list(self._open)
+        for connection in found:
+            connection.close()
+
     def opened(self, connection: HTTPConnection) -> None:
         """Keep a connection in mind for as long as it exists."""
         with self._lock:

@@ -65,6 +65,7 @@ class HttpSender:
 
     def close(self) -> None:
         """Close the connection that was kept."""
+        self._connections.close()
         self._session.close()
 
     def _packed(self, body: bytes) -> bytes:

@@ -79,6 +79,8 @@ class Runtime:
         self.running = True
         self._given = given
         self._clock: Clock = given.clock or SystemClock()
+        if given.clock is None:
+            _process.check()
         self._resource = identify(plan, given.resource)
         self._interval_ns = interval_ns()
         self._maxima = maxima()

@@ -75,6 +75,11 @@ class Handle:
         if self._runtime is not None:
             self._runtime.last_shutdown(timeout)
 
+    def _leave(self, timeout: float) -> None:
+        """`flush` for a hook that may be the last one of the process."""
+        if self._runtime is not None:
+            self._runtime.last_flush(timeout)
+
     def _after_fork(self) -> None:
         if self._runtime is not None:
             self._runtime.after_fork()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -14,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.plan import Plan
+from slo_otel.runtime import _servers
 
 INSTANCE: Final = "service.instance.id"
 _NAME: Final = "service.name"
@@ -78,8 +78,6 @@ def siblings() -> str | None:
     workers = os.environ.get("WEB_CONCURRENCY", "").strip()
     if workers.isdecimal() and workers.lstrip("0") not in ("", "1"):
         return f"WEB_CONCURRENCY={workers}"
-    if "gunicorn.arbiter" in sys.modules:
-        return "it runs under gunicorn"
     if multiprocessing.parent_process() is not None:
         return "it was started by another process, as workers are"
-    return None
+    return _servers.named()

@@ -9,24 +9,33 @@ from multiprocessing import util
 from typing import Final
 
 from slo_otel.errors import guard
-from slo_otel.runtime import _configure
+from slo_otel.runtime import _configure, _servers, _sigterm
 
 EXIT_SECONDS: Final = 3.0
 """How long the interpreter's end may wait for the last export, of what the exit may wait altogether."""
 
 
-_watching: list[bool] = []
+_watching: list[int] = []
+"""The process that registered, and after a fork its newest child."""
+
+
+def check() -> None:
+    """Raises `ConfigurationError` where the end of this process, or its threads, could not be watched."""
+    _servers.check()
+    _sigterm.check()
 
 
 def watch() -> None:
-    """Register with the interpreter, the first time."""
+    """Register with the interpreter and with the server, the first time."""
     if not _watching:
-        _watching.append(True)
+        _watching.append(os.getpid())
         atexit.register(_at_exit)
         os.register_at_fork(after_in_child=_in_child)
         util.register_after_fork(_process, _in_multiprocessing_child)
         if multiprocessing.parent_process() is not None:
             _in_multiprocessing_child(_process)
+        _servers.attach(_servers.Hooks(_leaving, _in_child))
+        _sigterm.attach(_leaving)
 
 
 def _at_exit() -> None:
@@ -34,6 +43,14 @@ def _at_exit() -> None:
     if handle is not None:
         with guard("the exit"):
             handle._end(EXIT_SECONDS)
+
+
+def _leaving() -> None:
+    """The process ends soon, perhaps without another word."""
+    handle = _configure.current()
+    if handle is not None:
+        with guard("the exit"):
+            handle._leave(EXIT_SECONDS)
 
 
 class _Process:
@@ -49,6 +66,10 @@ def _in_multiprocessing_child(_: _Process) -> None:
 
 
 def _in_child() -> None:
+    """Begin anew; told twice by a server that runs the interpreter's hooks and its own."""
+    if os.getpid() in _watching:
+        return
+    _watching[:] = [os.getpid()]
     _configure.renew_lock()
     handle = _configure.current()
     if handle is not None:
