@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from slo_otel.auto._frameworks import Patches, starlette
+from slo_otel.auto._frameworks import Patches, django, flask, starlette
 from slo_otel.auto._imports import Watch
 from slo_otel.auto._measured import Measured
 from slo_otel.errors import flag, logger
@@ -21,7 +21,13 @@ class _Begun:
     def __init__(self, policy: str) -> None:
         measured = Measured(policy)
         self._patches = Patches()
-        self._watch = Watch({"starlette.applications": starlette(measured, self._patches)})
+        self._watch = Watch(
+            {
+                "starlette.applications": starlette(measured, self._patches),
+                "flask.app": flask(measured, self._patches),
+                "django.core.handlers.base": django(measured, self._patches),
+            }
+        )
         self._watch.start()
 
     def end(self) -> None:

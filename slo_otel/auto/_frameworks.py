@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from functools import wraps
+from importlib.util import find_spec
 from types import ModuleType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
+from slo_otel.errors import ConfigurationError, SloOtelError
+
+Action: TypeAlias = Callable[[ModuleType], None]
+"""What is done with a module once it is imported."""
+_MIDDLEWARE: Final = "slo_otel_django.SLOMiddleware"
+_ASKED: Final = "__slo_otel_asked__"
 _GONE: Final = object()
 
 
 class Measure(Protocol):
-    """What is done with an application; neither raises."""
+    """What is done about applications; nothing of it raises."""
 
     def expect(self) -> None:
         """An application exists: load what will be needed, while nobody waits."""
 
+    def begin(self) -> bool:
+        """It is about to serve: configure this process, unless it is. Whether it is measured now."""
+
     def measure(self, app: object) -> None:
-        """It is about to serve: measure it."""
+        """`begin`, and get around the application."""
+
+    def refuse(self, mistake: SloOtelError) -> None:
+        """It cannot be measured: say so, once a process."""
 
 
 class Patches:
@@ -56,10 +71,75 @@ class _Stack:
             self._measure.measure(app)
 
 
-def starlette(measure: Measure, patches: Patches) -> Callable[[ModuleType], None]:
+def starlette(measure: Measure, patches: Patches) -> Action:
     """For `starlette.applications`; FastAPI's application is one of Starlette's."""
 
     def imported(module: ModuleType) -> None:
         patches.put(module.Starlette, "middleware_stack", _Stack(measure))
 
     return imported
+
+
+def flask(measure: Measure, patches: Patches) -> Action:
+    """For `flask.app`: at the first request, when nobody puts anything around `wsgi_app` any more."""
+
+    def imported(module: ModuleType) -> None:
+        application: Any = module.Flask
+        init, call = application.__init__, application.__call__
+
+        @wraps(init)
+        def constructed(self: Any, *args: Any, **kwargs: Any) -> None:
+            init(self, *args, **kwargs)
+            measure.expect()
+
+        @wraps(call)
+        def called(self: Any, environ: Any, start_response: Any) -> Any:
+            if _ASKED not in self.__dict__:
+                self.__dict__[_ASKED] = True
+                measure.measure(self)
+            return call(self, environ, start_response)
+
+        patches.put(application, "__init__", constructed)
+        patches.put(application, "__call__", called)
+
+    return imported
+
+
+def django(measure: Measure, patches: Patches) -> Action:
+    """For `django.core.handlers.base`: a server builds the application, with our middleware as the first."""
+
+    def imported(module: ModuleType) -> None:
+        handler: Any = module.BaseHandler
+        load = handler.load_middleware
+
+        @wraps(load)
+        def load_middleware(self: Any, *args: Any, **kwargs: Any) -> None:
+            try:
+                with _first(measure):
+                    load(self, *args, **kwargs)
+            except SloOtelError as mistake:
+                measure.refuse(mistake)
+                load(self, *args, **kwargs)
+
+        patches.put(handler, "load_middleware", load_middleware)
+
+    return imported
+
+
+@contextmanager
+def _first(measure: Measure) -> Iterator[None]:
+    """Our middleware in the settings of a project, unless it is there: for as long as a handler reads them."""
+    from django.conf import settings
+
+    own = settings.MIDDLEWARE
+    if _MIDDLEWARE in own or not measure.begin():
+        yield
+    elif find_spec("slo_otel_django") is None:
+        measure.refuse(ConfigurationError('for Django projects: pip install "slo-otel[django]"'))
+        yield
+    else:
+        settings.MIDDLEWARE = [_MIDDLEWARE, *own]
+        try:
+            yield
+        finally:
+            settings.MIDDLEWARE = own

@@ -27,29 +27,38 @@ class Measured:
             self._expected = True
             self._attempt(self._check)
 
-    def measure(self, app: object) -> None:
-        """It is about to serve: `configure(policy).instrument(app)`."""
-        self._attempt(lambda: self._instrument(app))
+    def begin(self) -> bool:
+        """It is about to serve: configure this process, unless it is. Whether it is measured now."""
+        if instrumentation.active() is None:
+            self._attempt(self._configure)
+        return instrumentation.active() is not None
 
-    def _attempt(self, set_up: Callable[[], None]) -> None:
-        """Mistakes of the set-up are told once, and the service goes on: nobody called us who could be told."""
+    def measure(self, app: object) -> None:
+        """`configure(policy).instrument(app)`."""
+        if self.begin():
+            self._attempt(lambda: instrumentation.instrument(app))
+
+    def refuse(self, mistake: SloOtelError) -> None:
+        """It cannot be measured: say so, once a process. There is nobody to raise it to but the service."""
+        if not self._refused:
+            self._refused = True
+            logger.error("slo_otel: nothing is measured: %s", mistake)
+
+    def _attempt(self, set_up: Callable[[], object]) -> None:
         if self._refused:
             return
         with guard("the set-up without code"):
             try:
                 set_up()
             except SloOtelError as mistake:
-                self._refused = True
-                logger.error("slo_otel: nothing is measured: %s", mistake)
+                self.refuse(mistake)
 
     def _check(self) -> None:
         from slo_otel.runtime import check
 
         check(self._policy)
 
-    def _instrument(self, app: object) -> None:
-        if instrumentation.active() is None:
-            from slo_otel.runtime import configure
+    def _configure(self) -> None:
+        from slo_otel.runtime import configure
 
-            configure(self._policy, resource=resource())
-        instrumentation.instrument(app)
+        configure(self._policy, resource=resource())

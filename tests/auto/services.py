@@ -37,7 +37,7 @@ def environment(endpoint: str, **more: str) -> dict[str, str]:
         **os.environ,
         **quiet,
         "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "integrations" / "django")]),
         "PYTHONUNBUFFERED": "1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",  # the launcher's distribution prefers gRPC
@@ -96,12 +96,13 @@ def serving(folder: Path, shop: Shop, launcher: str, endpoint: str, **more: str)
     """The shop on a free port; killed with its children where a test leaves it running."""
     shop.write(folder)
     port, log = free_port(), folder / "log.txt"
-    command = [*LAUNCHERS[launcher], *shop.serve(port, explicit=launcher == "explicit")]
+    module = "measured" if launcher == "explicit" else "shop"
+    command = [*LAUNCHERS[launcher], *shop.serve(module, port)]
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment(endpoint, **more),
+            env=environment(endpoint, **shop.variables(module), **more),
             stdout=file,
             stderr=subprocess.STDOUT,
             text=True,

@@ -51,6 +51,44 @@ async def broken(request):
 app = Starlette(routes=[Route("/orders/{number:int}", order), Route("/broken", broken)])
 """
 
+_FLASK = """\
+from flask import Flask
+
+app = Flask(__name__)
+
+@app.get("/orders/<int:number>")
+def order(number):
+    return "", 503 if number == 5 else 200
+
+@app.get("/broken")
+def broken():
+    raise RuntimeError("on purpose")
+"""
+
+_DJANGO = """\
+from django.http import HttpResponse
+from django.urls import path
+
+SECRET_KEY = "of a test"
+ALLOWED_HOSTS = ["127.0.0.1"]
+ROOT_URLCONF = "shop"
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+
+def order(request, number):
+    return HttpResponse(status=503 if number == 5 else 200)
+
+def broken(request):
+    raise RuntimeError("on purpose")
+
+urlpatterns = [path("orders/<int:number>", order), path("broken", broken)]
+"""
+
+_DJANGO_MEASURED = """\
+from shop import *
+
+MIDDLEWARE = ["slo_otel_django.SLOMiddleware", *MIDDLEWARE]
+"""
+
 _MEASURED = """\
 import slo_otel
 from shop import app
@@ -70,20 +108,31 @@ class Shop:
     """The files that measure it in code."""
     command: tuple[str, ...]
     """With `{module}` and `{port}` to be filled in."""
+    settings: str | None = None
+    """The variable that names the module, where the command does not."""
 
     def write(self, folder: Path) -> None:
         """Save every file, and the policy."""
         for name, text in {**self.files, **self.explicit, "slo.yaml": POLICY}.items():
             (folder / name).write_text(text, encoding="utf-8")
 
-    def serve(self, port: int, *, explicit: bool) -> list[str]:
-        """The command, for the unmodified service or the one that is measured in code."""
-        module = "measured" if explicit else "shop"
+    def serve(self, module: str, port: int) -> list[str]:
+        """The command, for the unmodified service (`shop`) or the one that is measured in code (`measured`)."""
         return [part.format(module=module, port=port) for part in self.command]
+
+    def variables(self, module: str) -> dict[str, str]:
+        """What the environment has to say."""
+        return {} if self.settings is None else {self.settings: module}
 
 
 _UVICORN: Final = ("uvicorn", "{module}:app", "--port", "{port}", "--no-access-log")
 SHOPS: Final[Mapping[str, Shop]] = {
     "fastapi": Shop({"shop.py": _FASTAPI}, {"measured.py": _MEASURED}, _UVICORN),
     "starlette": Shop({"shop.py": _STARLETTE}, {"measured.py": _MEASURED}, _UVICORN),
+    "django": Shop(
+        {"shop.py": _DJANGO},
+        {"measured.py": _DJANGO_MEASURED},
+        ("django-admin", "runserver", "--noreload", "--pythonpath", ".", "{port}"),
+        "DJANGO_SETTINGS_MODULE",
+    ),
 }
