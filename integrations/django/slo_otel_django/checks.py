@@ -9,7 +9,6 @@ slo_otel.W003  The middleware is not the first one: it does not see what those b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from django.core import checks
 
 from slo_otel import ConfigurationError, PolicyError
 from slo_otel.plan import Plan
-from slo_otel_django import _settings
+from slo_otel_django import _policy_of
 from slo_otel_django._routes_of_policy import missing
 from slo_otel_django._templates import templates
 
@@ -29,11 +28,10 @@ MIDDLEWARE = "slo_otel_django.SLOMiddleware"
 def check_settings(app_configs: Sequence[AppConfig] | None, **options: object) -> list[checks.CheckMessage]:
     """Everything that can be said before a server starts."""
     try:
-        given = _settings.read()
+        path = _policy_of.path()
     except ConfigurationError as mistake:
         return [checks.Error(str(mistake), id="slo_otel.E001")]
-    path = given.policy or os.environ.get("SLO_OTEL_POLICY")
-    return [*_of_middleware(), *(_of_policy(Path(path)) if path else ())]
+    return [*_of_middleware(), *(_of_policy(path) if path else ())]
 
 
 def _of_middleware() -> Iterator[checks.CheckMessage]:
@@ -48,10 +46,8 @@ def _of_middleware() -> Iterator[checks.CheckMessage]:
 
 
 def _of_policy(path: Path) -> Iterator[checks.CheckMessage]:
-    from slo_otel import policy
-
     try:
-        plan = policy.compile(policy.load(path))
+        plan = _policy_of.plan_of(path)
     except PolicyError as mistakes:
         for problem in mistakes.problems:
             text = f"{problem.file}:{problem.line}:{problem.column}: {problem.message}"
