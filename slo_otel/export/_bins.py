@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
 from slo_otel.export._series import Attributes
@@ -73,8 +75,10 @@ class Bins:
         """Add events that have no duration, which nobody can call fast."""
         self.counts[-1] += count
 
-    def point(self, told: Attributes, start_ns: int, time_ns: int) -> HistogramDataPoint:
-        """What was added up, as a data point."""
+    def point(
+        self, told: Attributes, start_ns: int, time_ns: int, shown: Sequence[Exemplar] = ()
+    ) -> HistogramDataPoint:
+        """What was added up, as a data point with these exemplars."""
         return HistogramDataPoint(
             attributes=told,
             start_time_unix_nano=start_ns,
@@ -85,4 +89,5 @@ class Bins:
             explicit_bounds=self.bounds,
             min=_ABSENT,
             max=_ABSENT,
+            exemplars=shown,
         )

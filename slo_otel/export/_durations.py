@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
 
 from opentelemetry.sdk.metrics.export import (
@@ -19,9 +20,11 @@ from opentelemetry.sdk.metrics.export import Histogram as ExplicitHistogram
 from slo_otel import names
 from slo_otel.export._bins import Bins
 from slo_otel.export._checkpoint import Flow, Line, Total, flow
+from slo_otel.export._exemplars import Examples, timings
 from slo_otel.export._kinds import CUMULATIVE, Kinds
 from slo_otel.export._series import Member, Series, Starts, Totals, attributes, born
 from slo_otel.export._spread import Spread, dense
+from slo_otel.export._wire_exemplars import OF_EXPLICIT, OF_EXPONENTIAL, exemplars
 from slo_otel.export._wire_points import explicit_of, exponential_of
 from slo_otel.plan import Fixed, Form, Indicator, Judgement, Plan, Ruling, Split, Verdict
 from slo_otel.recorder import HTTP_BOUNDS, SCALE, CellSnapshot, Histogram, Snapshot
@@ -110,6 +113,10 @@ class Durations(ABC, Generic[T]):
     def _lines(self, snapshot: Snapshot) -> Sequence[Line[T]]:
         return self._totals.rows(snapshot, self._flow.among)
 
+    def _examples(self, snapshot: Snapshot) -> Examples:
+        """After the lines, which take in what is new."""
+        return timings(snapshot, self._totals.cells, self._sharing, self._bounds)
+
     def _sharing(self, judgements: tuple[Judgement, ...]) -> Iterator[tuple[Series, Ruling]]:
         """The first judgement of each indicator; the others differ only in the threshold."""
         found: dict[str, tuple[Series, Ruling]] = {}
@@ -137,7 +144,11 @@ class DurationHistograms(Durations[Bins]):
 
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
-        points = self._flow.points(self._lines(snapshot), snapshot.taken_wall_ns, _explicit, _explicit_written)
+        lines = self._lines(snapshot)
+        shown = self._examples(snapshot)
+        points = self._flow.points(
+            lines, snapshot.taken_wall_ns, partial(_explicit, shown), partial(_explicit_written, shown)
+        )
         return Metric(names.DURATION, _TEXT, "s", ExplicitHistogram(points, self._flow.temporality))
 
     def _empty(self, bounds: tuple[float, ...]) -> Bins:
@@ -149,8 +160,10 @@ class ExponentialDurations(Durations[Spread]):
 
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
+        lines = self._lines(snapshot)
+        shown = self._examples(snapshot)
         points = self._flow.points(
-            self._lines(snapshot), snapshot.taken_wall_ns, _exponential, _exponential_written
+            lines, snapshot.taken_wall_ns, partial(_exponential, shown), partial(_exponential_written, shown)
         )
         return Metric(names.DURATION, _TEXT, "s", ExponentialHistogram(points, self._flow.temporality))
 
@@ -169,20 +182,26 @@ def bounds(indicator: Indicator) -> tuple[float, ...]:
     return tuple(sorted({*map(seconds, indicator.thresholds), *HTTP_BOUNDS}))
 
 
-def _explicit(line: Line[Bins], start_ns: int, time_ns: int, value: Bins) -> HistogramDataPoint:
-    return value.point({**line.told, names.SLO_VERDICT: line.verdict}, start_ns, time_ns)
+def _explicit(shown: Examples, line: Line[Bins], start_ns: int, time_ns: int, value: Bins) -> HistogramDataPoint:
+    told = {**line.told, names.SLO_VERDICT: line.verdict}
+    return value.point(told, start_ns, time_ns, shown.slowest(line, start_ns))
 
 
-def _exponential(line: Line[Spread], start_ns: int, time_ns: int, value: Spread) -> ExponentialHistogramDataPoint:
-    return value.point({**line.told, names.SLO_VERDICT: line.verdict}, start_ns, time_ns)
+def _exponential(
+    shown: Examples, line: Line[Spread], start_ns: int, time_ns: int, value: Spread
+) -> ExponentialHistogramDataPoint:
+    told = {**line.told, names.SLO_VERDICT: line.verdict}
+    return value.point(told, start_ns, time_ns, shown.slowest(line, start_ns))
 
 
-def _explicit_written(line: Line[Bins], start_ns: int, time_ns: int, value: Bins) -> bytes:
-    return explicit_of(line.told, line.verdict, start_ns, time_ns, value.counts, value.bounds, value.sum)
+def _explicit_written(shown: Examples, line: Line[Bins], start_ns: int, time_ns: int, value: Bins) -> bytes:
+    point = explicit_of(line.told, line.verdict, start_ns, time_ns, value.counts, value.bounds, value.sum)
+    return point + exemplars(OF_EXPLICIT, shown.slowest(line, start_ns)) if shown else point
 
 
-def _exponential_written(line: Line[Spread], start_ns: int, time_ns: int, value: Spread) -> bytes:
+def _exponential_written(shown: Examples, line: Line[Spread], start_ns: int, time_ns: int, value: Spread) -> bytes:
     shift, positive = dense(value.buckets)
-    return exponential_of(
+    point = exponential_of(
         line.told, line.verdict, start_ns, time_ns, SCALE - shift, value.zeros, positive, value.sum
     )
+    return point + exemplars(OF_EXPONENTIAL, shown.slowest(line, start_ns)) if shown else point

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Metric, NumberDataPoint, Sum
 
 from slo_otel import names
 from slo_otel.export._checkpoint import Flow, Line, flow
+from slo_otel.export._exemplars import Examples, failures
 from slo_otel.export._kinds import CUMULATIVE
 from slo_otel.export._series import Member, Series, Starts, Totals, attributes, born
+from slo_otel.export._wire_exemplars import OF_NUMBER, exemplars
 from slo_otel.export._wire_points import number_of
 from slo_otel.plan import SLO, CountedRule, Form, Judgement, Measure, NoRule, Plan, Ruling, Tallying
 from slo_otel.recorder import Snapshot, Tally, tally
@@ -63,7 +66,8 @@ class EventSums:
     def metric(self, snapshot: Snapshot) -> Metric:
         """The metric of one snapshot; every point has the snapshot's time."""
         lines = self._totals.rows(snapshot, self._flow.among)
-        points = self._flow.points(lines, snapshot.taken_wall_ns, _point, _written)
+        shown = failures(snapshot, self._totals.cells, self._sharing)
+        points = self._flow.points(lines, snapshot.taken_wall_ns, partial(_point, shown), partial(_written, shown))
         data = Sum(points, self._flow.temporality, is_monotonic=True)
         return Metric(names.EVENTS, "Events by service level and verdict.", "{event}", data)
 
@@ -82,9 +86,11 @@ class EventSums:
         )
 
 
-def _point(line: Line[int], start_ns: int, time_ns: int, value: int) -> NumberDataPoint:
-    return NumberDataPoint({**line.told, names.SLO_VERDICT: line.verdict}, start_ns, time_ns, value)
+def _point(shown: Examples, line: Line[int], start_ns: int, time_ns: int, value: int) -> NumberDataPoint:
+    told = {**line.told, names.SLO_VERDICT: line.verdict}
+    return NumberDataPoint(told, start_ns, time_ns, value, shown.latest(line, start_ns))
 
 
-def _written(line: Line[int], start_ns: int, time_ns: int, value: int) -> bytes:
-    return number_of(line.told, line.verdict, start_ns, time_ns, value)
+def _written(shown: Examples, line: Line[int], start_ns: int, time_ns: int, value: int) -> bytes:
+    point = number_of(line.told, line.verdict, start_ns, time_ns, value)
+    return point + exemplars(OF_NUMBER, shown.latest(line, start_ns)) if shown else point

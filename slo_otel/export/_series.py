@@ -50,7 +50,8 @@ class Totals(Generic[Row]):
         """`standing` series exist without a cell; `sharing` says which series the events of a cell belong to."""
         self._sharing = sharing
         self._added_up = added_up
-        self._cells: dict[CellKey, CellSnapshot] = {}
+        self.cells: dict[CellKey, CellSnapshot] = {}
+        """The newest of each cell."""
         self._members: dict[Series, list[tuple[CellKey, Ruling]]] = {series: [] for series in standing}
         self._rows: dict[Series, tuple[Row, ...]] = {}
 
@@ -58,16 +59,16 @@ class Totals(Generic[Row]):
         """The rows of the series that `among` picks, the standing ones first."""
         changed = self._changed(snapshot.cells)
         for series in paced(changed):
-            members = [(self._cells[key], ruling) for key, ruling in self._members[series]]
+            members = [(self.cells[key], ruling) for key, ruling in self._members[series]]
             self._rows[series] = self._added_up(series, members, snapshot.taken_wall_ns)
         return tuple(chain.from_iterable(map(self._rows.__getitem__, among(changed, self._rows))))
 
     def _changed(self, cells: Iterable[CellSnapshot]) -> dict[Series, None]:
         changed = {series: None for series in self._members if series not in self._rows}
         for cell in paced(cells):
-            known = self._cells.get(cell.key)
+            known = self.cells.get(cell.key)
             if known is not cell:
-                self._cells[cell.key] = cell
+                self.cells[cell.key] = cell
                 for series, ruling in self._sharing(cell.judgements):
                     changed[series] = None
                     if known is None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 
+from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import Buckets as DenseBuckets
 from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint
 
@@ -83,8 +84,10 @@ class Spread:
         self.zeros += zeros
         self.sum += total
 
-    def point(self, told: Attributes, start_ns: int, time_ns: int) -> ExponentialHistogramDataPoint:
-        """What was added up, as a data point."""
+    def point(
+        self, told: Attributes, start_ns: int, time_ns: int, shown: Sequence[Exemplar] = ()
+    ) -> ExponentialHistogramDataPoint:
+        """What was added up, as a data point with these exemplars."""
         shift, positive = dense(self.buckets)
         return ExponentialHistogramDataPoint(
             attributes=told,
@@ -99,6 +102,7 @@ class Spread:
             flags=0,
             min=_ABSENT,
             max=_ABSENT,
+            exemplars=shown,
         )
 
 

@@ -21,6 +21,7 @@ from opentelemetry.sdk.metrics.export import (
 from slo_otel import names
 from slo_otel.export._protobuf import field, pair, small, varint, zigzag
 from slo_otel.export._series import Told
+from slo_otel.export._wire_exemplars import OF_EXPLICIT, OF_EXPONENTIAL, OF_NUMBER, exemplars
 
 _TIMES: Final = Struct("<BQBQ")
 _INTEGER: Final = Struct("<Bq")
@@ -46,7 +47,8 @@ def number(point: NumberDataPoint) -> bytes:
 def _number(start_ns: int, point: NumberDataPoint) -> bytes:
     value = point.value
     told = _INTEGER.pack(0x31, value) if isinstance(value, int) else _DOUBLE.pack(0x21, value)
-    return _times(start_ns, point.time_unix_nano) + told + _attributes(_OF_NUMBER, point.attributes)
+    shown = exemplars(OF_NUMBER, point.exemplars)
+    return _times(start_ns, point.time_unix_nano) + told + _attributes(_OF_NUMBER, point.attributes) + shown
 
 
 def explicit(point: HistogramDataPoint) -> bytes:
@@ -58,6 +60,7 @@ def explicit(point: HistogramDataPoint) -> bytes:
             _explicit_counts(point.bucket_counts),
             _bounds(tuple(point.explicit_bounds)),
             _attributes(_OF_EXPLICIT, point.attributes),
+            exemplars(OF_EXPLICIT, point.exemplars),
         )
     )
 
@@ -72,6 +75,7 @@ def exponential(point: ExponentialHistogramDataPoint) -> bytes:
             _ZEROS.pack(0x39, point.zero_count),
             _buckets(point.positive),
             _attributes(_OF_EXPONENTIAL, point.attributes),
+            exemplars(OF_EXPONENTIAL, point.exemplars),
         )
     )
 
