@@ -18,6 +18,7 @@ from slo_otel.instrumentation._names import known_names
 from slo_otel.instrumentation._spans import ExemplarFilter, SpanAttributes, traced
 from slo_otel.instrumentation._tag import tag, tags_of
 from slo_otel.instrumentation._track import Track, track
+from slo_otel.instrumentation._wsgi import SLOMiddleware as WSGIMiddleware
 
 __all__ = [
     "ASGIApp",
@@ -35,6 +36,7 @@ __all__ = [
     "Target",
     "Track",
     "Visit",
+    "WSGIMiddleware",
     "activate",
     "active",
     "begin",

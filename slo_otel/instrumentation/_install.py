@@ -1,4 +1,4 @@
-"""`instrument(app)`: measure a Starlette or FastAPI application in place."""
+"""`instrument(app)`: measure a Starlette, FastAPI or Flask application in place."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from slo_otel.instrumentation._asgi_broken import is_own
 from slo_otel.instrumentation._asgi_errors import Wrapper, is_server_error
 from slo_otel.instrumentation._asgi_types import ASGIApp, Receive, Scope, Send
 from slo_otel.instrumentation._asgi_validation import observe
+from slo_otel.instrumentation._flask import is_flask
 from slo_otel.instrumentation._http import Extractor, checked
+from slo_otel.instrumentation._wsgi import SLOMiddleware as WSGIMiddleware
 
 AppT = TypeVar("AppT")
 _MARK: Final = "__slo_otel__"
+_MOST_AROUND: Final = 64
+"""Middleware around a Flask application that is looked through."""
 _Around: TypeAlias = Callable[[ASGIApp], ASGIApp]
 
 
@@ -30,12 +34,15 @@ class _Application(Protocol):
 
 
 def instrument(app: AppT, *, attributes: Extractor | None = None) -> AppT:
-    """Measure every request of `app`, a Starlette or FastAPI application; returns the same object.
+    """Measure every request of `app`, a Starlette, FastAPI or Flask application; returns the same object.
 
     Our middleware becomes the outermost one, around `ServerErrorMiddleware`, so it sees what the client sees.
     Twice is once. `attributes` is that of `SLOMiddleware`. Raises `ConfigurationError` for any other object.
     """
-    if isinstance(app, SLOMiddleware):
+    if isinstance(app, SLOMiddleware | WSGIMiddleware):
+        return app
+    if is_flask(app):
+        _wrap_flask(app, attributes)
         return app
     application = _application(app)
     if not hasattr(application.build_middleware_stack, _MARK):
@@ -50,9 +57,20 @@ def _application(app: object) -> _Application:
         return app
     given = f"the class {app.__name__}" if isinstance(app, type) else f"a {type(app).__name__}"
     raise ConfigurationError(
-        f"instrument() takes a Starlette or FastAPI application, not {given}; "
-        f"for another ASGI application write `app = SLOMiddleware(app)` as the last line of its module"
+        f"instrument() takes a Starlette, FastAPI or Flask application, not {given}; "
+        f"for another ASGI application write `app = SLOMiddleware(app)` as the last line of its module, "
+        f"for another WSGI application the same with slo_otel.wsgi.SLOMiddleware"
     )
+
+
+def _wrap_flask(app: Any, attributes: Extractor | None) -> None:
+    """Around `wsgi_app`, as Flask's documentation says; middleware that is put there later is outside of ours."""
+    inner = app.wsgi_app
+    for _ in range(_MOST_AROUND):
+        if isinstance(inner, WSGIMiddleware):
+            return
+        inner = getattr(inner, "app", None) or getattr(inner, "wsgi_app", None)
+    app.wsgi_app = WSGIMiddleware(app.wsgi_app, attributes=attributes)
 
 
 def _wrap(application: _Application, attributes: Extractor | None) -> None:

@@ -40,14 +40,22 @@ def tag(*names: str) -> Callable[[T], T]:
 def tags_of(endpoint: object, method: str) -> tuple[str, ...]:
     """The names an endpoint was tagged with: those on the handler of `method`, else those on the class or function.
 
-    `method` is the HTTP method; `HEAD` is answered by `get` where a view has no `head`.
+    `method` is the HTTP method; `HEAD` is answered by `get` where a view has no `head`. What `as_view` of Flask and
+    Django makes leads to its class.
     """
-    if inspect.isclass(endpoint):
-        for name in (method.lower(), "get" if method == "HEAD" else ""):
-            handler = getattr(endpoint, name, None) if name else None
-            if handler is not None:
-                return _found(handler) or _marks(endpoint)
+    view = endpoint if inspect.isclass(endpoint) else getattr(endpoint, "view_class", None)
+    if inspect.isclass(view):
+        own = () if view is endpoint else _found(endpoint)
+        return _of_handler(view, method) or own or _found(view)
     return _found(endpoint)
+
+
+def _of_handler(view: type, method: str) -> tuple[str, ...]:
+    for name in (method.lower(), "get" if method == "HEAD" else ""):
+        handler = getattr(view, name, None) if name else None
+        if handler is not None:
+            return _found(handler)
+    return ()
 
 
 def _found(target: object) -> tuple[str, ...]:

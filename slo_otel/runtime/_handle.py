@@ -34,7 +34,7 @@ class Handle:
         return f"<slo_otel.Handle of {service}: {state}{file}>"
 
     def instrument(self, app: App) -> App:
-        """Wrap an ASGI application in place, outermost, and return it (Starlette and FastAPI)."""
+        """Wrap an application in place, outermost, and return it: Starlette, FastAPI or Flask."""
         if self._runtime is None:
             return app
         from slo_otel import instrumentation

@@ -49,6 +49,10 @@ class HandClock:
         """Seconds."""
         return self.now
 
+    def tick(self) -> None:
+        """A second later."""
+        self.now += 1
+
     def read(self) -> Reading:
         """Nanoseconds."""
         return Reading(int(self.now * 1e9), int(self.now * 1e9))

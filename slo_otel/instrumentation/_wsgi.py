@@ -1,0 +1,182 @@
+"""WSGI middleware (PEP 3333): times a request to the last part of its body and says what became of it.
+
+An answer that is complete when the application returns it, a list or a tuple, is recorded there and handed on as
+it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from slo_otel.errors import ConfigurationError, swallow
+from slo_otel.instrumentation._active import Active, register
+from slo_otel.instrumentation._context import SCOPE, enter, here
+from slo_otel.instrumentation._flask import watch
+from slo_otel.instrumentation._http import FAULT, FRAME, LEFT, REQUESTS, STARTED, Extractor, Request, checked
+from slo_otel.instrumentation._http_inner import inside
+from slo_otel.instrumentation._wsgi_requests import WsgiRequests, abandoned, exhausted, finished, raised, written
+from slo_otel.instrumentation._wsgi_routes import REQUEST, noted
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def _parts(frame: Request, body: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts of a body, one by one as the server asks for them."""
+    requests: WsgiRequests = frame[REQUESTS]
+    first, sent = 0.0, 0
+    try:
+        for part in body:
+            if part:
+                if not sent:
+                    first = requests.perf()
+                try:
+                    sent += len(part)
+                except TypeError:  # no bytes: the server says so
+                    sent += 1
+            yield part
+    except GeneratorExit:
+        abandoned(frame, first, sent)
+        raise
+    except BaseException as fault:
+        raised(requests, frame, fault, first)
+        raise
+    exhausted(frame, first)
+
+
+class _Body:
+    """What the server gets in place of a body that is made while it is sent."""
+
+    __slots__ = ("_body", "_frame", "_parts", "_requests")
+
+    def __init__(self, requests: WsgiRequests, frame: Request, body: Iterable[bytes]) -> None:
+        self._requests = requests
+        self._frame = frame
+        self._body = body
+        self._parts: Any = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._parts = parts = _parts(self._frame, self._body) if len(self._frame) > LEFT else iter(self._body)
+        return parts
+
+    def close(self) -> None:
+        """Called by the server in the end, whatever happened (PEP 3333)."""
+        if len(self._frame) > LEFT:
+            if self._parts is not None:
+                self._parts.close()
+            abandoned(self._frame, 0.0, 0)
+        close = getattr(self._body, "close", None)
+        if close is None:
+            return
+        try:
+            close()
+        except BaseException as fault:
+            self._requests.after_body(fault)
+            raise
+
+
+class _SizedBody(_Body):
+    """One with a length, which servers use to make a Content-Length."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        length: int = len(self._body)  # type: ignore[arg-type]  # it has one
+        return length
+
+
+def _handed_on(requests: WsgiRequests, environ: WSGIEnvironment, frame: Request, body: Any) -> Any:
+    """What the server gets for a body that is no list."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    if wrapper is not None and _is_for_server(body, wrapper):
+        finished(frame)
+        return body
+    kind = _SizedBody if hasattr(body, "__len__") else _Body
+    return kind(requests, frame, body)
+
+
+def _is_for_server(body: Any, wrapper: Any) -> bool:
+    """Whether the server is to recognise the body as a file that it may send by itself.
+
+    As a rule the wrapper is a class; uWSGI's is a function that returns the file it was given.
+    """
+    return isinstance(body, wrapper) if isinstance(wrapper, type) else hasattr(body, "read")
+
+
+class SLOMiddleware:
+    """Measures every request of a WSGI application. Whatever passes is passed on as it is: status, headers, body.
+
+    Put it outermost: `app.wsgi_app = SLOMiddleware(app.wsgi_app)` for Flask, which `instrument(app)` does in place,
+    `application = SLOMiddleware(application)` for others. Without a router that we know, all requests are of the
+    one route `unmatched`, unless code says another: `current_event().set(route="/orders/{id}")`, or `attributes`.
+
+    `attributes` gives attributes of a request from its environ, read when the request is over. One that raises is
+    ignored, counted and logged once.
+
+    Keeps nothing of a request on itself.
+    """
+
+    def __init__(self, app: WSGIApplication, *, attributes: Extractor | None = None) -> None:
+        """Raises `ConfigurationError` for what is no application, and for `attributes` that cannot work."""
+        if not callable(app):
+            raise ConfigurationError(f"SLOMiddleware takes a WSGI application; got {app!r}")
+        self.app = app
+        self._attributes = checked(attributes, "environ")
+        self._requests: WsgiRequests | None = None
+        watch(app)
+        register(self)
+
+    def bind(self, active: Active | None) -> None:
+        """Belong to another runtime, or to none (then every request passes by)."""
+        self._requests = None if active is None else WsgiRequests(active, self.app, self._attributes)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        requests = self._requests
+        if requests is None:
+            return self.app(environ, start_response)
+        around = here()
+        if (around or FRAME in environ) and inside(requests, environ, environ, around):
+            return self.app(environ, start_response)
+        perf = requests.perf
+        frame: Request = [None, requests, around, environ, False, requests, perf(), None, False, False, False]
+        environ[FRAME] = frame
+        enter(frame)
+
+        # Defaults stand for cells, and types are nowhere, since each is one more object for each request.
+        def begin(status, headers, exc_info=None, start_response=start_response, frame=frame):  # type: ignore[no-untyped-def] # types are objects
+            if exc_info is None:
+                write = start_response(status, headers)
+            else:
+                write = start_response(status, headers, exc_info)
+                _note_answered_for(frame, exc_info)
+            try:
+                frame[STARTED] = (status, headers)
+                request = frame[SCOPE].get(REQUEST)
+            except IndexError:  # the event is closed
+                return write
+            if request is not None:
+                noted(frame[SCOPE], request, status)
+            return partial(written, frame, write)
+
+        try:
+            body = self.app(environ, begin)
+        except BaseException as fault:
+            raised(requests, frame, fault)
+            raise
+        kind = type(body)
+        if kind is list or kind is tuple:
+            finished(frame)
+            return body
+        return _handed_on(requests, environ, frame, body)  # type: ignore[no-any-return] # a server's own wrapper is any object
+
+
+def _note_answered_for(frame: Request, exc_info: Any) -> None:
+    """An application that begins again with `exc_info` answers for an exception that nobody handled."""
+    try:
+        if len(frame) > LEFT:
+            frame[SCOPE][FAULT] = exc_info[1]
+    except Exception as fault:  # noqa: BLE001 - whatever it passed
+        swallow(fault, "start_response with exc_info")

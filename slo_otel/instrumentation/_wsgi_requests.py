@@ -1,0 +1,167 @@
+"""What middleware knows of the requests of one WSGI application while one runtime is active, and how they end.
+
+Nothing of an answer is with the client before the first part of its body that is not empty: until then an exception
+is a 500, whatever the application had begun (PEP 3333, "The start_response() Callable").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from slo_otel.instrumentation._classify import classify, error_type_of
+from slo_otel.instrumentation._context import SCOPE
+from slo_otel.instrumentation._http import (
+    ENDED,
+    FIRST,
+    LEFT,
+    REQUESTS,
+    STARTED,
+    Carrier,
+    Extractor,
+    HttpRequests,
+    Request,
+    bounded,
+    course,
+    left,
+    valid,
+)
+from slo_otel.instrumentation._http_targets import FAILED, BoundTarget
+from slo_otel.instrumentation._wsgi_routes import RuleTable
+from slo_otel.plan import Outcome
+
+if TYPE_CHECKING:
+    from slo_otel.instrumentation._active import Active
+
+Headers: TypeAlias = list[tuple[str, str]]
+Started: TypeAlias = tuple[str, Headers]
+"""What an application began its answer with: `200 OK`, and the headers."""
+_WITHOUT_BODY: Final = frozenset({204, 304})
+_AT_ONCE: Final = 0.001
+"""Seconds. An answer whose only part came so shortly before its end is no stream: its headers are not looked at."""
+
+
+class WsgiRequests(HttpRequests):
+    """The opener of one WSGI application's events under one runtime."""
+
+    __slots__ = ("known", "table")
+
+    where = "the WSGI middleware"
+
+    def __init__(self, active: Active, app: object, extract: Extractor | None) -> None:
+        super().__init__(active, extract)
+        self.table = RuleTable(app)
+        self.known = self.table.known if self.plain else {}
+        """The targets of rules whose plain answers are recorded at once."""
+
+    def carrier(self, scope: Carrier) -> Carrier:
+        """The environ itself."""
+        return scope
+
+    def find(self, scope: Carrier) -> BoundTarget:
+        """From the environ, after routing."""
+        return self.table.find(scope)
+
+    def method(self, scope: Carrier) -> str:
+        """The method, bounded."""
+        return bounded(scope.get("REQUEST_METHOD", "GET"))
+
+    def status(self, started: Started | None) -> int:
+        """The number that the status line begins with."""
+        try:
+            return FAILED if started is None else valid(int(started[0][:3]))
+        except (TypeError, ValueError):
+            return FAILED
+
+    def is_event_stream(self, started: Started | None) -> bool:
+        """Whether the headers say so."""
+        return (_header(started, "content-type") or "").lower().startswith("text/event-stream")
+
+    def classified(self, fault: BaseException) -> tuple[Outcome, str | None]:
+        """What is no `Exception` is the server's way to end a worker: gunicorn's time-out, gevent's kill."""
+        if isinstance(fault, Exception):
+            return classify(None, fault)
+        return Outcome.CANCELLED, error_type_of(fault)
+
+
+def finished(frame: Request) -> None:
+    """The body is complete: the plain answer of a known rule is recorded at once."""
+    try:
+        _, holder, outer, environ, _, requests, began, started, first, _, gone = frame
+        target = requests.known[id(environ.get("slo_otel.rule"))]
+        cell = target.cells[environ["REQUEST_METHOD"]][int(started[0][:3])]
+    except (KeyError, TypeError, ValueError):  # nothing bound to it yet, nothing started, or closed
+        _finished(frame)
+        return
+    if holder is not requests or outer or first or gone:
+        _finished(frame)
+        return
+    if len(cell.pending) >= cell.limit:
+        cell.drain()
+    perf, append = requests.perf, cell.append
+    frame.clear()
+    append(perf() - began)
+
+
+def _finished(frame: Request) -> None:
+    if len(frame) > LEFT:
+        if frame[STARTED] is not None:
+            frame[ENDED] = frame[REQUESTS].perf()
+        frame[REQUESTS].returned(course(frame))
+
+
+def exhausted(frame: Request, first: float) -> None:
+    """The last part is out; `first` is when the first one was, 0.0 without one."""
+    if first and len(frame) > LEFT and not frame[FIRST] and frame[REQUESTS].perf() - first > _AT_ONCE:
+        frame[FIRST] = first
+    finished(frame)
+
+
+def abandoned(frame: Request, first: float, sent: int) -> None:
+    """The server closed the body before its end: somebody left, unless the client had everything already."""
+    if len(frame) <= LEFT:
+        return
+    if _is_complete(frame, sent):
+        finished(frame)
+        return
+    frame[FIRST] = frame[FIRST] or first or False
+    left(frame)
+    frame[REQUESTS].answered(course(frame))
+
+
+def raised(requests: WsgiRequests, frame: Request, fault: BaseException, first: float = 0.0) -> None:
+    """The application raised: while it answered, or after that."""
+    if len(frame) <= LEFT:
+        requests.after_body(fault)
+        return
+    frame[FIRST] = frame[FIRST] or first or False
+    if not frame[FIRST]:
+        frame[STARTED] = None
+    requests.raised(course(frame), fault)
+
+
+def written(frame: Request, write: Any, data: bytes) -> None:
+    """What an application gets from `start_response` in place of the server's `write`."""
+    try:
+        write(data)
+    except OSError:
+        left(frame)
+        raise
+    if data and len(frame) > LEFT and not frame[FIRST]:
+        frame[FIRST] = frame[REQUESTS].perf()
+
+
+def _is_complete(frame: Request, sent: int) -> bool:
+    """Whether there is nothing more to send: an answer without a body, or all of its Content-Length."""
+    requests: WsgiRequests = frame[REQUESTS]
+    started: Started | None = frame[STARTED]
+    if started is None:
+        return False
+    if frame[SCOPE].get("REQUEST_METHOD") == "HEAD" or requests.status(started) in _WITHOUT_BODY:
+        return True
+    length = _header(started, "content-length") or ""
+    return length.isdecimal() and sent >= int(length)
+
+
+def _header(started: Started | None, name: str) -> str | None:
+    headers = () if started is None else started[1]
+    return next((value for key, value in headers if key.lower() == name), None)
