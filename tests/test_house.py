@@ -39,8 +39,8 @@ DISTRIBUTIONS = {
 """Where each import comes from, among the dependencies and extras of pyproject.toml."""
 NOT_IMPORTED = {"httpx", "slo-otel-django"}
 """Declared all the same: what reads a Prometheus server one day, and the extra that stands for a distribution."""
-HOSTS = {"pytest"}
-"""Who imports the module that imports them."""
+HOSTS = {"django", "pytest"}
+"""Who is there already where we import them."""
 HOMES = {
     "google": {"export", "receive"},
     "grpc": {"export"},
