@@ -132,7 +132,7 @@ class Delta(Generic[V]):
         with self._lock:
             self._turn += 1
             steps = tuple(step for line in paced(lines) if (step := self._step(line, time_ns)) is not None)
-            self._pending = {step.line.series: None for step in steps}
+            self._pending = {step.line.series: None for step in paced(steps)}
             written = None if write is None else lambda step: write(*step)
             return Points(steps, lambda step: make(*step), partial(self._take, self._turn), written)
 
@@ -147,11 +147,11 @@ class Delta(Generic[V]):
         end_ns = _after(taken.end_ns, time_ns)
         return _Step(line, started(taken.end_ns, end_ns), end_ns, value)
 
-    def _take(self, turn: int, steps: Iterable[_Step[V]]) -> None:
+    def _take(self, turn: int, steps: Sequence[_Step[V]]) -> None:
         with self._lock:
             if turn != self._turn:
                 return
-            for line, _, end_ns, value in steps:
+            for line, _, end_ns, value in paced(steps):
                 key = (line.series, line.verdict)
                 before = self._taken.get(key)
                 self._taken[key] = _Taken(value if before is None else before.given + value, end_ns)

@@ -53,7 +53,12 @@ def text(number: int, value: str | None) -> bytes:
 
 def field(number: int, body: bytes) -> bytes:
     """A message, a string or packed numbers."""
-    return _tag(number, _LEN) + varint(len(body)) + body
+    return header(number, len(body)) + body
+
+
+def header(number: int, size: int) -> bytes:
+    """What precedes a field of so many bytes."""
+    return _tag(number, _LEN) + varint(size)
 
 
 def zigzag(number: int) -> int:

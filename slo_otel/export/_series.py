@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Generic, TypeAlias, TypeVar
 
 from slo_otel import names
@@ -54,26 +53,32 @@ class Totals(Generic[Row]):
         """The newest of each cell."""
         self._members: dict[Series, list[tuple[CellKey, Ruling]]] = {series: [] for series in standing}
         self._rows: dict[Series, tuple[Row, ...]] = {}
+        self._due = dict.fromkeys(self._members)
+        """Series to be added up again; empty once they all were."""
 
-    def rows(self, snapshot: Snapshot, among: Among) -> tuple[Row, ...]:
+    def rows(self, snapshot: Snapshot, among: Among) -> Sequence[Row]:
         """The rows of the series that `among` picks, the standing ones first."""
-        changed = self._changed(snapshot.cells)
-        for series in paced(changed):
+        self._note(snapshot.cells)
+        wanted = among(self._due, self._rows)
+        for series in paced(self._due):
             members = [(self.cells[key], ruling) for key, ruling in self._members[series]]
             self._rows[series] = self._added_up(series, members, snapshot.taken_wall_ns)
-        return tuple(chain.from_iterable(map(self._rows.__getitem__, among(changed, self._rows))))
+        self._due = {}
+        found: list[Row] = []
+        for series in paced(wanted):
+            found += self._rows[series]
+        return found
 
-    def _changed(self, cells: Iterable[CellSnapshot]) -> dict[Series, None]:
-        changed = {series: None for series in self._members if series not in self._rows}
+    def _note(self, cells: Iterable[CellSnapshot]) -> None:
+        """Take the cells that changed, and let their series be due."""
         for cell in paced(cells):
             known = self.cells.get(cell.key)
             if known is not cell:
                 self.cells[cell.key] = cell
                 for series, ruling in self._sharing(cell.judgements):
-                    changed[series] = None
+                    self._due[series] = None
                     if known is None:
                         self._members.setdefault(series, []).append((cell.key, ruling))
-        return changed
 
 
 class Starts:
