@@ -16,7 +16,15 @@ from slo_otel.instrumentation._context import SCOPE, enter, here
 from slo_otel.instrumentation._flask import watch
 from slo_otel.instrumentation._http import FAULT, FRAME, LEFT, REQUESTS, STARTED, Extractor, Request, checked
 from slo_otel.instrumentation._http_inner import inside
-from slo_otel.instrumentation._wsgi_requests import WsgiRequests, abandoned, exhausted, finished, raised, written
+from slo_otel.instrumentation._wsgi_requests import (
+    WsgiRequests,
+    abandoned,
+    begun,
+    exhausted,
+    finished,
+    raised,
+    written,
+)
 from slo_otel.instrumentation._wsgi_routes import REQUEST, noted
 
 if TYPE_CHECKING:
@@ -26,12 +34,15 @@ if TYPE_CHECKING:
 def _parts(frame: Request, body: Iterable[bytes]) -> Iterator[bytes]:
     """The parts of a body, one by one as the server asks for them."""
     requests: WsgiRequests = frame[REQUESTS]
-    first, sent = 0.0, 0
+    first, sent, several = 0.0, 0, False
     try:
         for part in body:
             if part:
                 if not sent:
                     first = requests.perf()
+                elif not several:
+                    several = True
+                    begun(frame, first)
                 try:
                     sent += len(part)
                 except TypeError:  # no bytes: the server says so

@@ -36,8 +36,8 @@ Headers: TypeAlias = list[tuple[str, str]]
 Started: TypeAlias = tuple[str, Headers]
 """What an application began its answer with: `200 OK`, and the headers."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
-_AT_ONCE: Final = 0.001
-"""Seconds. An answer whose only part came so shortly before its end is no stream: its headers are not looked at."""
+_EVENT_STREAM: Final = ("text/event-stream", "Text/Event-Stream", "TEXT/EVENT-STREAM")
+"""As anybody writes it: `lower()` on each header would cost more than all the rest of the look."""
 
 
 class WsgiRequests(HttpRequests):
@@ -74,7 +74,7 @@ class WsgiRequests(HttpRequests):
 
     def is_event_stream(self, started: Started | None) -> bool:
         """Whether the headers say so."""
-        return (_header(started, "content-type") or "").lower().startswith("text/event-stream")
+        return started is not None and _is_event_stream(started[1])
 
     def classified(self, fault: BaseException) -> tuple[Outcome, str | None]:
         """What is no `Exception` is the server's way to end a worker: gunicorn's time-out, gevent's kill."""
@@ -109,10 +109,19 @@ def _finished(frame: Request) -> None:
         frame[REQUESTS].returned(course(frame))
 
 
-def exhausted(frame: Request, first: float) -> None:
-    """The last part is out; `first` is when the first one was, 0.0 without one."""
-    if first and len(frame) > LEFT and not frame[FIRST] and frame[REQUESTS].perf() - first > _AT_ONCE:
+def begun(frame: Request, first: float) -> None:
+    """There is a second part: the first one was the beginning of a stream."""
+    if len(frame) > LEFT and not frame[FIRST]:
         frame[FIRST] = first
+
+
+def exhausted(frame: Request, first: float) -> None:
+    """The last part is out; `first` is when the first one was, 0.0 without one.
+
+    Of two parts the second has said when the first was; of one it matters for event streams alone.
+    """
+    if first and len(frame) > LEFT and not frame[FIRST] and frame[STARTED] is not None:
+        frame[FIRST] = _is_event_stream(frame[STARTED][1]) and first
     finished(frame)
 
 
@@ -160,6 +169,13 @@ def _is_complete(frame: Request, sent: int) -> bool:
         return True
     length = _header(started, "content-length") or ""
     return length.isdecimal() and sent >= int(length)
+
+
+def _is_event_stream(headers: Headers) -> bool:
+    for _, value in headers:  # noqa: SIM110 - a generator is one more object for each request
+        if value.startswith(_EVENT_STREAM):
+            return True
+    return False
 
 
 def _header(started: Started | None, name: str) -> str | None:

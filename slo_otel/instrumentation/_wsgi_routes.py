@@ -1,8 +1,8 @@
 """Where a WSGI request went: templates of Werkzeug's rules (Flask), never a concrete path.
 
 Flask leaves its request in the environ until it is done with it, and the rule on that; the middleware keeps the
-rule when the answer begins (`noted`). So the normal path is one look-up by the rule's identity. Rules are learnt one
-by one, at the first request of each.
+rule when the answer begins (`noted`). So the normal path is one look-up by the rule's identity. Rules are learnt
+one by one, at the first request of each.
 """
 
 from __future__ import annotations
