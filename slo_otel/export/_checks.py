@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.export import _settings as settings
+from slo_otel.export._disabled import sdk_disabled
 from slo_otel.export._environment import GRPC, HTTP, endpoint, first, otlp, protocol, spellings
 
-_SUPPORTED: Final = ("", "otlp", "none")
+_SUPPORTED: Final = ("", "otlp", "slo_otel", "none")
+"""`slo_otel` takes ours along in the SDK's; where no SDK has read the variable, our own loop sends."""
 _COMPRESSIONS: Final = {HTTP: ("gzip", "deflate", "none"), GRPC: ("gzip", "none")}
 """No Collector unpacks deflate over gRPC."""
 _RESOLVERS: Final = ("dns", "ipv4", "ipv6", "unix", "unix-abstract", "vsock", "xds")
@@ -26,7 +28,7 @@ _HTTP_PROVIDERS: Final = (
 
 def wanted() -> bool:
     """Whether the environment lets metrics be sent. Raises `ConfigurationError` for what cannot work as written."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if sdk_disabled():
         return False
     chosen = [name.strip().lower() for name in os.environ.get("OTEL_METRICS_EXPORTER", "").split(",")]
     if "none" in chosen:

@@ -99,6 +99,22 @@ slo_otel.configure().instrument(app)
 REQUESTS: Final = (*(f"/orders/{number}" for number in range(8)), "/broken", "/nowhere")
 
 
+def _series(slo: str, verdict: str, route: str | None = None) -> tuple[tuple[str, str], ...]:
+    of_route = () if route is None else (("http.route", route),)
+    return (*of_route, ("slo.name", slo), ("slo.verdict", verdict))
+
+
+EXPECTED: Final = {
+    _series("answered", "good", "/orders/{number}"): 7,
+    _series("answered", "bad", "/orders/{number}"): 1,
+    _series("answered", "bad", "/broken"): 1,
+    _series("answered", "bad", "unmatched"): 1,
+    _series("orders", "good"): 7,
+    _series("orders", "bad"): 1,
+}
+"""Of `REQUESTS`, in every framework and however it is measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
     """A service as its files, and the command that serves it on a port."""
@@ -129,6 +145,11 @@ _UVICORN: Final = ("uvicorn", "{module}:app", "--port", "{port}", "--no-access-l
 SHOPS: Final[Mapping[str, Shop]] = {
     "fastapi": Shop({"shop.py": _FASTAPI}, {"measured.py": _MEASURED}, _UVICORN),
     "starlette": Shop({"shop.py": _STARLETTE}, {"measured.py": _MEASURED}, _UVICORN),
+    "flask": Shop(
+        {"shop.py": _FLASK},
+        {"measured.py": _MEASURED},
+        ("flask", "--app", "{module}:app", "run", "--port", "{port}"),
+    ),
     "django": Shop(
         {"shop.py": _DJANGO},
         {"measured.py": _DJANGO_MEASURED},

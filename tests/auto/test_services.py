@@ -8,23 +8,7 @@ import pytest
 
 from slo_otel.receive import Receiver
 from tests.auto.services import LAUNCHERS, counted, serving
-from tests.auto.shops import SHOPS
-
-
-def _series(slo: str, verdict: str, route: str | None = None) -> tuple[tuple[str, str], ...]:
-    of_route = () if route is None else (("http.route", route),)
-    return (*of_route, ("slo.name", slo), ("slo.verdict", verdict))
-
-
-EXPECTED = {
-    _series("answered", "good", "/orders/{number}"): 7,
-    _series("answered", "bad", "/orders/{number}"): 1,
-    _series("answered", "bad", "/broken"): 1,
-    _series("answered", "bad", "unmatched"): 1,
-    _series("orders", "good"): 7,
-    _series("orders", "bad"): 1,
-}
-"""Of `REQUESTS`, in every framework and however it is measured."""
+from tests.auto.shops import EXPECTED, SHOPS
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
