@@ -79,6 +79,11 @@ class Exports:
         with self._lock:
             return _events(self._newest) - _events(self._sent)
 
+    def arrived_ns(self) -> int:
+        """The time of the last snapshot that arrived in full; 0 before there was one."""
+        sent = self._sent
+        return 0 if sent is None else sent.snapshot.taken_wall_ns
+
     def offer(self, outgoing: Outgoing) -> None:
         """Make this what the next export sends, unless something newer was offered: totals never go back."""
         with self._lock:

@@ -38,3 +38,6 @@ class Outlet(Protocol):
 
     def unsent(self) -> int:
         """Events of what is newest that did not arrive."""
+
+    def arrived_ns(self) -> int:
+        """The time of the last snapshot that arrived in full; 0 before there was one."""

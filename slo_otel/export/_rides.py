@@ -216,6 +216,11 @@ class Rides:
         """Events of what is newest that the rider which is furthest behind did not send."""
         return max((_events(self._newest) - _events(load.sent) for load in self._loads), default=0)
 
+    def arrived_ns(self) -> int:
+        """The time of the last snapshot that every rider sent in full; 0 before there was one."""
+        sent = [load.sent for load in self._loads]
+        return min((0 if each is None else each.snapshot.taken_wall_ns for each in sent), default=0)
+
 
 def _events(of: Outgoing | None) -> int:
     return 0 if of is None else sum(cell.count for cell in of.snapshot.cells)

@@ -70,7 +70,7 @@ class Driver:
 
     def _tick(self, at_ns: int, tick: Tick, reading: Reading) -> None:
         with self._lock:
-            snapshot = self._recorder.snapshot(at_ns, reading.mono_ns, late=tick.late)
+            snapshot = self._snapshot(at_ns, reading.mono_ns, late=tick.late)
             pause()
             with guard("the ledger"):
                 self._append(snapshot)
@@ -109,9 +109,14 @@ class Driver:
             reading = self._clock.read()
             # never earlier than what was sent, where the clock stepped back: a backend would refuse it
             self._newest_ns = max(reading.wall_ns, self._newest_ns)
-            return self._outgoing(self._recorder.snapshot(self._newest_ns, reading.mono_ns))
+            return self._outgoing(self._snapshot(self._newest_ns, reading.mono_ns))
         finally:
             self._lock.release()
+
+    def _snapshot(self, wall_ns: int, mono_ns: int, *, late: bool = False) -> Snapshot:
+        """Exemplars that arrived are not told again: the others are of the time since then."""
+        self._recorder.exemplars.forget(self._exports.arrived_ns())
+        return self._recorder.snapshot(wall_ns, mono_ns, late=late)
 
     def _outgoing(self, snapshot: Snapshot) -> Outgoing:
         own = Own(
