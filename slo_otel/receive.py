@@ -1,6 +1,7 @@
 """A small OTLP/HTTP receiver for demos and tests: what a Collector would have got.
 
-It keeps the last cumulative point of every series of every process, so `counter` is what a backend would sum.
+It keeps the last cumulative point of every series of every process, and adds delta points up, so `counter` is what
+a backend would sum.
 It is no backend: plain HTTP on one address, nothing is stored, nothing expires.
 """
 
@@ -12,11 +13,11 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeAlias
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -24,7 +25,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, Metric, NumberDataPoint
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_DELTA,
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+)
 
 from slo_otel import names
 
@@ -37,6 +44,9 @@ _GZIP_OR_ZLIB: Final = 47
 
 Attributes = tuple[tuple[str, str], ...]
 """Attribute names and values as text, sorted by name."""
+
+
+_DataPoint: TypeAlias = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint
 
 
 class Answer(StrEnum):
@@ -78,13 +88,15 @@ class Point:
     name: str
     unit: str
     kind: str
-    """`counter`, `updown`, `gauge` or `histogram`."""
+    """`counter`, `updown`, `gauge`, `histogram` or `exponential`."""
     attributes: Attributes
     start_ns: int
     time_ns: int
     value: int | float
     """The number; of a histogram its count."""
     distribution: Distribution | None = None
+    delta: bool = False
+    """Whether it says what was new; the receiver adds such points up, since the first one's start."""
 
     def attribute(self, name: str) -> str | None:
         """The value of one attribute as text, None when the point has none of that name."""
@@ -191,7 +203,9 @@ class Receiver:
         for point in points:
             series = (point.instance, point.name, point.attributes)
             before = self._points.get(series)
-            if before is None or before.time_ns <= point.time_ns:
+            if point.delta and before is not None:
+                self._points[series] = _added(before, point)
+            elif before is None or before.time_ns <= point.time_ns:
                 self._points[series] = point
 
 
@@ -285,7 +299,7 @@ def _decode(body: bytes) -> Iterator[Point]:
 
 
 def _points(metric: Metric, resource: dict[str, str], scope: str) -> Iterator[Point]:
-    kind, data = _data(metric)
+    kind, data, temporality = _data(metric)
     for point in data:
         yield Point(
             instance=resource.get("service.instance.id", ""),
@@ -299,29 +313,45 @@ def _points(metric: Metric, resource: dict[str, str], scope: str) -> Iterator[Po
             time_ns=point.time_unix_nano,
             value=_value(point),
             distribution=_distribution(point),
+            delta=temporality == AGGREGATION_TEMPORALITY_DELTA,
         )
 
 
-def _data(metric: Metric) -> tuple[str, tuple[NumberDataPoint | HistogramDataPoint, ...]]:
+def _added(before: Point, point: Point) -> Point:
+    """Two delta points of one series, as one."""
+    distribution = point.distribution
+    if distribution is not None and before.distribution is not None:
+        counts = map(sum, zip(before.distribution.counts, distribution.counts, strict=True))
+        total = before.distribution.sum + distribution.sum
+        distribution = Distribution(distribution.bounds, tuple(counts), total)
+    return replace(point, start_ns=before.start_ns, value=before.value + point.value, distribution=distribution)
+
+
+def _data(metric: Metric) -> tuple[str, Iterable[_DataPoint], int]:
+    """Kind, points and temporality, 0 where there is none."""
     match metric.WhichOneof("data"):
         case "sum":
-            return "counter" if metric.sum.is_monotonic else "updown", tuple(metric.sum.data_points)
+            kind = "counter" if metric.sum.is_monotonic else "updown"
+            return kind, metric.sum.data_points, metric.sum.aggregation_temporality
         case "gauge":
-            return "gauge", tuple(metric.gauge.data_points)
+            return "gauge", metric.gauge.data_points, 0
         case "histogram":
-            return "histogram", tuple(metric.histogram.data_points)
+            return "histogram", metric.histogram.data_points, metric.histogram.aggregation_temporality
+        case "exponential_histogram":
+            exponential = metric.exponential_histogram
+            return "exponential", exponential.data_points, exponential.aggregation_temporality
         case _:
-            return "other", ()
+            return "other", (), 0
 
 
-def _value(point: NumberDataPoint | HistogramDataPoint) -> int | float:
-    if isinstance(point, HistogramDataPoint):
+def _value(point: _DataPoint) -> int | float:
+    if not isinstance(point, NumberDataPoint):
         return point.count
     return point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
 
 
-def _distribution(point: NumberDataPoint | HistogramDataPoint) -> Distribution | None:
-    if isinstance(point, NumberDataPoint):
+def _distribution(point: _DataPoint) -> Distribution | None:
+    if not isinstance(point, HistogramDataPoint):
         return None
     return Distribution(tuple(point.explicit_bounds), tuple(point.bucket_counts), point.sum)
 

@@ -12,16 +12,27 @@ from contextlib import closing
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from slo_otel.receive import Answer, Receiver
+
+CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 
 
 def _text(key: str, value: str) -> KeyValue:
     return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
-def _export(value: int, *, instance: str = "a", verdict: str = "good", time_ns: int = 10) -> bytes:
-    """One request with one cumulative counter and one histogram of as many values."""
+def _export(
+    value: int,
+    *,
+    instance: str = "a",
+    verdict: str = "good",
+    time_ns: int = 10,
+    temporality: AggregationTemporality.ValueType = CUMULATIVE,
+) -> bytes:
+    """One request with one counter and one histogram of as many values; where delta an exponential one too."""
     request = ExportMetricsServiceRequest()
     resource = request.resource_metrics.add()
     resource.resource.attributes.append(_text("service.instance.id", instance))
@@ -29,12 +40,18 @@ def _export(value: int, *, instance: str = "a", verdict: str = "good", time_ns: 
     scope.scope.name = "slo_otel"
     counter = scope.metrics.add(name="slo.events", unit="{event}")
     counter.sum.is_monotonic = True
+    counter.sum.aggregation_temporality = temporality
     point = counter.sum.data_points.add(as_int=value, time_unix_nano=time_ns, start_time_unix_nano=1)
     point.attributes.extend([_text("slo.name", "checkout"), _text("slo.verdict", verdict)])
     histogram = scope.metrics.add(name="slo.operation.duration", unit="s")
+    histogram.histogram.aggregation_temporality = temporality
     histogram.histogram.data_points.add(
         count=value, sum=0.5, explicit_bounds=[0.1, 1.0], bucket_counts=[value, 0, 0], time_unix_nano=time_ns
     )
+    if temporality == DELTA:
+        exponential = scope.metrics.add(name="exponential", unit="s").exponential_histogram
+        exponential.aggregation_temporality = temporality
+        exponential.data_points.add(count=value, sum=0.5, zero_count=value, time_unix_nano=time_ns)
     return request.SerializeToString()
 
 
@@ -65,6 +82,20 @@ def test_a_counter_is_the_sum_over_processes_of_each_newest_point(receiver: Rece
     assert receiver.counter("slo.events", slo_name="checkout", slo_verdict="good") == 7
     assert receiver.counter("slo.operation.duration") == 7
     assert receiver.requests == 3
+
+
+def test_delta_points_are_added_up(receiver: Receiver) -> None:
+    """Each says what was new, so a series counts since the start of its first point, buckets included."""
+    for time_ns in (10, 20, 30):
+        _post(receiver, _export(2, time_ns=time_ns, temporality=DELTA))
+    _post(receiver, _export(1, instance="b", temporality=DELTA))
+    assert receiver.counter("slo.events") == receiver.counter("exponential") == 7
+    one, other = receiver.find("slo.operation.duration")
+    assert (one.value, one.time_ns, other.value) == (6, 30, 1)
+    assert one.distribution is not None
+    assert (one.distribution.at_most(0.1), one.distribution.sum) == (6, 1.5)
+    assert [(point.start_ns, point.delta) for point in receiver.find("slo.events")] == 2 * [(1, True)]
+    assert {point.kind for point in receiver.find("exponential")} == {"exponential"}
 
 
 def test_a_point_that_arrives_late_changes_nothing(receiver: Receiver) -> None:

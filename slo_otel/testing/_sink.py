@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from opentelemetry.sdk.metrics.export import (
-    HistogramDataPoint,
     Metric,
     MetricExporter,
     MetricExportResult,
@@ -52,7 +51,7 @@ class InMemoryExporter(MetricExporter):
                 told = frozenset((key, str(value)) for key, value in (point.attributes or {}).items())
                 if isinstance(point, NumberDataPoint):
                     found[told] = point.value
-                elif isinstance(point, HistogramDataPoint):
+                else:
                     found[told] = point.count
         return found
 
