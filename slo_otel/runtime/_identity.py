@@ -14,6 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from slo_otel.errors import ConfigurationError
 from slo_otel.plan import Plan
 from slo_otel.runtime import _servers
+from slo_otel.runtime._detected import detected
 
 INSTANCE: Final = "service.instance.id"
 _NAME: Final = "service.name"
@@ -24,7 +25,7 @@ _STABLE: Final = UUID("4d63009a-8d0f-11ee-aad7-4c796ed8e320")
 
 def identify(plan: Plan, given: Resource | Mapping[str, str] | None) -> Resource:
     """The resource of this process. Raises `ConfigurationError` where it names another service than the policy."""
-    found = given if isinstance(given, Resource) else Resource.create(dict(given or {}))
+    found = given if isinstance(given, Resource) else detected(given or {})
     told = found.attributes
     _agree(_NAME, "service", plan.service, None if _made_up(told.get(_NAME)) else told.get(_NAME))
     _agree(_NAMESPACE, "namespace", plan.namespace, told.get(_NAMESPACE))
