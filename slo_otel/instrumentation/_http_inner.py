@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from slo_otel.errors import swallow
 from slo_otel.instrumentation._context import Frame
-from slo_otel.instrumentation._http import FRAME, INNER, Carrier
+from slo_otel.instrumentation._http import FRAME, INNER, STARTED, Carrier
 from slo_otel.instrumentation._http_notes import carrier_of, frame_in
 
 if TYPE_CHECKING:
@@ -39,18 +39,29 @@ def inside(requests: HttpRequests, scope: object, carrier: Carrier, around: Fram
 
 
 def _is_same(around: Frame, carrier: Carrier) -> bool:
-    """Whether the open request of a frame is this one: nothing calls itself by the same method, path and query."""
-    outer = carrier_of(around)
+    """Whether the open request of a frame is this one: nothing calls itself by the same method, path and query.
+
+    And nobody hands a request on once its answer has begun: a stream that was dropped, not closed, stays open
+    in its thread, where the next request of its address is another one.
+    """
+    outer = None if around[STARTED : STARTED + 1] != [None] else carrier_of(around)
     address = None if outer is None else _address(outer)
     return address is not None and address == _address(carrier)
 
 
 def _address(carrier: Carrier) -> tuple[str, bytes, bytes] | None:
-    """Method, path and query of an ASGI scope or of a WSGI environ (PEP 3333: bytes as Latin-1)."""
+    """Method, path and query of an ASGI scope or of a WSGI environ (PEP 3333: bytes as Latin-1).
+
+    Never raises for text that no server would hand over: clients of tests do.
+    """
     if "REQUEST_METHOD" in carrier:
         path = carrier.get("SCRIPT_NAME", "") + carrier.get("PATH_INFO", "")
         query: str = carrier.get("QUERY_STRING", "")
-        return carrier["REQUEST_METHOD"], path.encode("latin-1"), query.encode("latin-1")
+        return carrier["REQUEST_METHOD"], _bytes(path, "latin-1"), _bytes(query, "latin-1")
     if "method" in carrier and "path" in carrier:
-        return carrier["method"], carrier["path"].encode(), carrier.get("query_string", b"")
+        return carrier["method"], _bytes(carrier["path"], "utf-8"), carrier.get("query_string", b"")
     return None
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    return text.encode(encoding, "backslashreplace")

@@ -326,6 +326,44 @@ def test_a_bridge_that_makes_a_new_carrier_makes_no_second_event(environ: dict[s
     assert routes == ({"/pay/{id}"} if events == 1 else {"/pay/{id}", "unmatched"})
 
 
+def test_the_same_address_again_after_an_answer_that_nobody_closed_is_another_request() -> None:
+    """A stream that was dropped stays open in its thread, and must not take every later request of its address."""
+    with running() as world:
+        door = make_door()
+        dropped = door.begin(Call(PAY, carrier=dict(ENVIRON | {"REQUEST_METHOD": "GET"})))
+        assert dropped is not None
+        door.started(dropped, 200)
+        for _ in range(2):
+            visit = door.begin(Call(PAY, carrier=dict(ENVIRON | {"REQUEST_METHOD": "GET"})))
+            assert visit is not None
+            door.answered(visit, 200)
+        assert sum(cell.count for cell in world.cells()) == 2
+        door.ended(dropped)
+        assert sum(cell.count for cell in world.cells()) == 3
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        ENVIRON | {"REQUEST_METHOD": "GET", "PATH_INFO": "/\u4e2d"},
+        ENVIRON | {"REQUEST_METHOD": "GET", "QUERY_STRING": "\u4e2d"},
+        SCOPE | {"path": "/\udc80"},
+    ],
+)
+def test_an_address_that_no_server_would_make_is_compared_too(inner: dict[str, Any]) -> None:
+    """A test client may leave characters as they are where PEP 3333 has bytes: another request, and no fault."""
+    with running() as world:
+        door = make_door()
+        outer = door.begin(Call(PAY, carrier=dict(SCOPE)))
+        visit = door.begin(Call(PAY, carrier=dict(inner)))
+        assert outer is not None
+        assert visit is not None
+        door.answered(visit, 200)
+        door.answered(outer, 200)
+        assert sum(cell.count for cell in world.cells()) == 2
+    assert errors.faults() == {}
+
+
 def test_a_carrier_that_outlived_its_request_opens_another_one() -> None:
     """Two requests one after another in one carrier are two events."""
     with running() as world:
