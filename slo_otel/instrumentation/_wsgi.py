@@ -14,18 +14,28 @@ from slo_otel.errors import ConfigurationError, swallow
 from slo_otel.instrumentation._active import Active, register
 from slo_otel.instrumentation._context import SCOPE, enter, here
 from slo_otel.instrumentation._flask import watch
-from slo_otel.instrumentation._http import FAULT, FRAME, LEFT, REQUESTS, STARTED, Extractor, Request, checked
+from slo_otel.instrumentation._http import (
+    FAULT,
+    FRAME,
+    LEFT,
+    REQUESTS,
+    STARTED,
+    Extractor,
+    Request,
+    checked,
+    course,
+)
 from slo_otel.instrumentation._http_inner import inside
 from slo_otel.instrumentation._wsgi_requests import (
     WsgiRequests,
     abandoned,
-    begun,
-    exhausted,
+    after_body,
     finished,
     raised,
+    several,
     written,
 )
-from slo_otel.instrumentation._wsgi_routes import REQUEST, noted
+from slo_otel.instrumentation._wsgi_routes import REQUEST, RULE
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,16 +43,15 @@ if TYPE_CHECKING:
 
 def _parts(frame: Request, body: Iterable[bytes]) -> Iterator[bytes]:
     """The parts of a body, one by one as the server asks for them."""
-    requests: WsgiRequests = frame[REQUESTS]
-    first, sent, several = 0.0, 0, False
+    first, sent, stream = 0.0, 0, False
     try:
         for part in body:
             if part:
                 if not sent:
-                    first = requests.perf()
-                elif not several:
-                    several = True
-                    begun(frame, first)
+                    first = frame[REQUESTS].perf()
+                elif not stream:
+                    stream = True
+                    several(frame, first)
                 try:
                     sent += len(part)
                 except TypeError:  # no bytes: the server says so
@@ -52,40 +61,42 @@ def _parts(frame: Request, body: Iterable[bytes]) -> Iterator[bytes]:
         abandoned(frame, first, sent)
         raise
     except BaseException as fault:
-        raised(requests, frame, fault, first)
+        raised(frame, fault, first)
         raise
-    exhausted(frame, first)
+    finished(frame, first)
 
 
 class _Body:
     """What the server gets in place of a body that is made while it is sent."""
 
-    __slots__ = ("_body", "_frame", "_parts", "_requests")
+    __slots__ = ("_body", "_frame", "_iterator")
 
-    def __init__(self, requests: WsgiRequests, frame: Request, body: Iterable[bytes]) -> None:
-        self._requests = requests
+    def __init__(self, frame: Request, body: Iterable[bytes]) -> None:
         self._frame = frame
         self._body = body
-        self._parts: Any = None
 
     def __iter__(self) -> Iterator[bytes]:
-        self._parts = parts = _parts(self._frame, self._body) if len(self._frame) > LEFT else iter(self._body)
-        return parts
+        self._iterator = iterator = _parts(self._frame, self._body)
+        return iterator
 
     def close(self) -> None:
         """Called by the server in the end, whatever happened (PEP 3333)."""
-        if len(self._frame) > LEFT:
-            if self._parts is not None:
-                self._parts.close()
-            abandoned(self._frame, 0.0, 0)
+        if self._frame:
+            self._abandon()
         close = getattr(self._body, "close", None)
-        if close is None:
-            return
-        try:
-            close()
-        except BaseException as fault:
-            self._requests.after_body(fault)
-            raise
+        if close is not None:
+            try:
+                close()
+            except BaseException as fault:
+                after_body(fault)
+                raise
+
+    def _abandon(self) -> None:
+        """Before its end, or before its beginning."""
+        iterator: Any = getattr(self, "_iterator", None)
+        if iterator is not None:
+            iterator.close()
+        abandoned(self._frame, 0.0, 0)
 
 
 class _SizedBody(_Body):
@@ -96,16 +107,6 @@ class _SizedBody(_Body):
     def __len__(self) -> int:
         length: int = len(self._body)  # type: ignore[arg-type]  # it has one
         return length
-
-
-def _handed_on(requests: WsgiRequests, environ: WSGIEnvironment, frame: Request, body: Any) -> Any:
-    """What the server gets for a body that is no list."""
-    wrapper = environ.get("wsgi.file_wrapper")
-    if wrapper is not None and _is_for_server(body, wrapper):
-        finished(frame)
-        return body
-    kind = _SizedBody if hasattr(body, "__len__") else _Body
-    return kind(requests, frame, body)
 
 
 def _is_for_server(body: Any, wrapper: Any) -> bool:
@@ -143,7 +144,9 @@ class SLOMiddleware:
         """Belong to another runtime, or to none (then every request passes by)."""
         self._requests = None if active is None else WsgiRequests(active, self.app, self._attributes)
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(  # noqa: C901 - a call costs more
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
         """Serve one request."""
         requests = self._requests
         if requests is None:
@@ -157,7 +160,9 @@ class SLOMiddleware:
         enter(frame)
 
         # Defaults stand for cells, and types are nowhere, since each is one more object for each request.
-        def begin(status, headers, exc_info=None, start_response=start_response, frame=frame):  # type: ignore[no-untyped-def] # types are objects
+        def begin(  # type: ignore[no-untyped-def] # types are objects
+            status, headers, exc_info=None, start_response=start_response, frame=frame, announces=requests.announces
+        ):
             if exc_info is None:
                 write = start_response(status, headers)
             else:
@@ -169,19 +174,28 @@ class SLOMiddleware:
             except IndexError:  # the event is closed
                 return write
             if request is not None:
-                noted(frame[SCOPE], request, status)
+                try:  # noqa: SIM105 - costs nothing where nothing is raised
+                    frame[SCOPE][RULE] = request.url_rule or status[:3]
+                except AttributeError:  # Werkzeug's own request
+                    pass
+            if announces:
+                frame[REQUESTS].announce(course(frame))
             return partial(written, frame, write)
 
         try:
             body = self.app(environ, begin)
         except BaseException as fault:
-            raised(requests, frame, fault)
+            raised(frame, fault)
             raise
         kind = type(body)
         if kind is list or kind is tuple:
             finished(frame)
             return body
-        return _handed_on(requests, environ, frame, body)  # type: ignore[no-any-return] # a server's own wrapper is any object
+        wrapper = environ.get("wsgi.file_wrapper")
+        if wrapper is not None and _is_for_server(body, wrapper):
+            finished(frame)
+            return body
+        return (_SizedBody if hasattr(kind, "__len__") else _Body)(frame, body)
 
 
 def _note_answered_for(frame: Request, exc_info: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from slo_otel.instrumentation._active import active
 from slo_otel.instrumentation._classify import classify, error_type_of
 from slo_otel.instrumentation._context import SCOPE
 from slo_otel.instrumentation._http import (
@@ -36,8 +37,8 @@ Headers: TypeAlias = list[tuple[str, str]]
 Started: TypeAlias = tuple[str, Headers]
 """What an application began its answer with: `200 OK`, and the headers."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
-_EVENT_STREAM: Final = ("text/event-stream", "Text/Event-Stream", "TEXT/EVENT-STREAM")
-"""As anybody writes it: `lower()` on each header would cost more than all the rest of the look."""
+_AT_ONCE: Final = 0.001
+"""Seconds. An answer whose only part came so shortly before its end is none that is judged by its first byte."""
 
 
 class WsgiRequests(HttpRequests):
@@ -74,7 +75,7 @@ class WsgiRequests(HttpRequests):
 
     def is_event_stream(self, started: Started | None) -> bool:
         """Whether the headers say so."""
-        return started is not None and _is_event_stream(started[1])
+        return (_header(started, "content-type") or "").lower().startswith("text/event-stream")
 
     def classified(self, fault: BaseException) -> tuple[Outcome, str | None]:
         """What is no `Exception` is the server's way to end a worker: gunicorn's time-out, gevent's kill."""
@@ -83,46 +84,43 @@ class WsgiRequests(HttpRequests):
         return Outcome.CANCELLED, error_type_of(fault)
 
 
-def finished(frame: Request) -> None:
-    """The body is complete: the plain answer of a known rule is recorded at once."""
+def finished(frame: Request, first: float = 0.0) -> None:
+    """The body is complete: the plain answer of a known rule is recorded at once.
+
+    `first` is when its only part that is not empty went out, 0.0 where the body was complete as it was returned.
+    """
     try:
-        _, holder, outer, environ, _, requests, began, started, first, _, gone = frame
+        _, holder, outer, environ, _, requests, began, started, several, _, gone = frame
+        now = requests.perf()
         target = requests.known[id(environ.get("slo_otel.rule"))]
         cell = target.cells[environ["REQUEST_METHOD"]][int(started[0][:3])]
     except (KeyError, TypeError, ValueError):  # nothing bound to it yet, nothing started, or closed
-        _finished(frame)
+        _finished(frame, first)
         return
-    if holder is not requests or outer or first or gone:
-        _finished(frame)
+    if holder is not requests or outer or several or gone or (first and now - first > _AT_ONCE):
+        _finished(frame, first)
         return
+    append = cell.append
+    frame.clear()
+    append(now - began)
     if len(cell.pending) >= cell.limit:
         cell.drain()
-    perf, append = requests.perf, cell.append
-    frame.clear()
-    append(perf() - began)
 
 
-def _finished(frame: Request) -> None:
-    if len(frame) > LEFT:
-        if frame[STARTED] is not None:
-            frame[ENDED] = frame[REQUESTS].perf()
-        frame[REQUESTS].returned(course(frame))
+def _finished(frame: Request, first: float) -> None:
+    if len(frame) <= LEFT:
+        return
+    if frame[STARTED] is not None:
+        frame[ENDED] = now = frame[REQUESTS].perf()
+        if first and not frame[FIRST] and now - first > _AT_ONCE:
+            frame[FIRST] = first
+    frame[REQUESTS].returned(course(frame))
 
 
-def begun(frame: Request, first: float) -> None:
+def several(frame: Request, first: float) -> None:
     """There is a second part: the first one was the beginning of a stream."""
     if len(frame) > LEFT and not frame[FIRST]:
         frame[FIRST] = first
-
-
-def exhausted(frame: Request, first: float) -> None:
-    """The last part is out; `first` is when the first one was, 0.0 without one.
-
-    Of two parts the second has said when the first was; of one it matters for event streams alone.
-    """
-    if first and len(frame) > LEFT and not frame[FIRST] and frame[STARTED] is not None:
-        frame[FIRST] = _is_event_stream(frame[STARTED][1]) and first
-    finished(frame)
 
 
 def abandoned(frame: Request, first: float, sent: int) -> None:
@@ -137,15 +135,22 @@ def abandoned(frame: Request, first: float, sent: int) -> None:
     frame[REQUESTS].answered(course(frame))
 
 
-def raised(requests: WsgiRequests, frame: Request, fault: BaseException, first: float = 0.0) -> None:
+def raised(frame: Request, fault: BaseException, first: float = 0.0) -> None:
     """The application raised: while it answered, or after that."""
     if len(frame) <= LEFT:
-        requests.after_body(fault)
+        after_body(fault)
         return
     frame[FIRST] = frame[FIRST] or first or False
     if not frame[FIRST]:
         frame[STARTED] = None
-    requests.raised(course(frame), fault)
+    frame[REQUESTS].raised(course(frame), fault)
+
+
+def after_body(fault: BaseException) -> None:
+    """Something raised when the answer was complete: that stands, the failure is counted apart."""
+    running = active()
+    if running is not None and isinstance(fault, Exception):
+        running.recorder.after_body_errors += 1
 
 
 def written(frame: Request, write: Any, data: bytes) -> None:
@@ -169,13 +174,6 @@ def _is_complete(frame: Request, sent: int) -> bool:
         return True
     length = _header(started, "content-length") or ""
     return length.isdecimal() and sent >= int(length)
-
-
-def _is_event_stream(headers: Headers) -> bool:
-    for _, value in headers:  # noqa: SIM110 - a generator is one more object for each request
-        if value.startswith(_EVENT_STREAM):
-            return True
-    return False
 
 
 def _header(started: Started | None, name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Where a WSGI request went: templates of Werkzeug's rules (Flask), never a concrete path.
 
 Flask leaves its request in the environ until it is done with it, and the rule on that; the middleware keeps the
-rule when the answer begins (`noted`). So the normal path is one look-up by the rule's identity. Rules are learnt
+rule when the answer begins. So the normal path is one look-up by the rule's identity. Rules are learnt
 one by one, at the first request of each.
 """
 
@@ -83,11 +83,6 @@ class RuleTable:
                 found: object = _match(adapter)
                 return found
         return None
-
-
-def noted(environ: Carrier, request: Any, status: str) -> None:
-    """Keep the rule of Flask's request for when the request is over: Flask takes it out of the environ."""
-    environ[RULE] = getattr(request, "url_rule", None) or status[:3]
 
 
 def _match(adapter: Any) -> object:
