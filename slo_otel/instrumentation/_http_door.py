@@ -188,8 +188,11 @@ class HttpDoor(Generic[R]):
 
     def started(self, visit: Visit, status: int, *, event_stream: bool = False) -> None:
         """A stream begins; `event_stream` for `text/event-stream`, which is judged by its first byte."""
-        if len(visit) > LEFT:
-            visit[STARTED] = (status, event_stream)
+        frame: Request = visit
+        if len(frame) > LEFT:
+            frame[STARTED] = (status, event_stream)
+            if frame[REQUESTS].announces:
+                frame[REQUESTS].announce(course(frame))
 
     def first_byte(self, visit: Visit) -> None:
         """The first part of a stream that has several. Later ones change nothing."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from types import CellType, FunctionType
 from typing import Any, Final
 
 from slo_otel.errors import swallow
@@ -27,8 +28,9 @@ _VARIABLE: Final = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(.*?\))?:)?([a-zA-Z_]\w*)>")
 _MOST: Final = 10_000
 """Rules that are remembered: an application that makes rules while it runs must not fill the memory."""
 _MOST_PARTS: Final = 1_000
-_NEXT: Final = ("app", "wsgi_app", "application", "_app", "__self__", "__wrapped__")
+_NEXT: Final = ("app", "wsgi_app", "application", "_app", "wsgi", "__self__", "__wrapped__")
 """Where WSGI middleware keeps what it wraps. `wsgi_app` is Flask's own, a bound method as a rule."""
+_MOST_CELLS: Final = 20
 
 
 class RuleTable:
@@ -118,5 +120,19 @@ def parts(app: object) -> Iterator[object]:
         yield each
         waiting += [getattr(each, name, None) for name in _NEXT]
         waiting += [each.func] if isinstance(each, partial) else []
+        waiting += _enclosed(each) if isinstance(each, FunctionType) else []
         mounts = getattr(each, "mounts", None)  # werkzeug's DispatcherMiddleware
         waiting += list(mounts.values()) if isinstance(mounts, dict) else []
+
+
+def _enclosed(function: FunctionType) -> list[object]:
+    """What a function may wrap that is middleware itself, as the one of opentelemetry-instrumentation-flask is."""
+    cells = (function.__closure__ or ())[:_MOST_CELLS]
+    return [cell.cell_contents for cell in cells if _is_filled(cell) and callable(cell.cell_contents)]
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False

@@ -101,14 +101,14 @@ async def test_a_bad_request_is_written_to_its_span(
 ) -> None:
     """The service levels that it is bad for, and its outcome; nothing on the span of a good one."""
     await _visited(installs, traced, "/orders/1", path)
-    written = [dict(each.attributes or {}) for each in spans_of(traced, path) if _slo_part(each)]
+    written = [dict(each.attributes or {}) for each in spans_of(traced, path) if slo_part(each)]
     assert len(written) == (0 if path == "/boom" and installs in OVER else 1)
     for told in written:
         assert told["slo.name"] == ("availability",)
         assert told["slo.verdict"] == "bad"
         assert told["slo.outcome"] == ("error" if path == "/boom" and installs in ANSWERED_WITHIN else BAD[path])
-    assert not [each for each in spans_of(traced, "/orders/1") if _slo_part(each)]
+    assert not [each for each in spans_of(traced, "/orders/1") if slo_part(each)]
 
 
-def _slo_part(span: ReadableSpan) -> dict[str, object]:
+def slo_part(span: ReadableSpan) -> dict[str, object]:
     return {name: value for name, value in (span.attributes or {}).items() if name.startswith("slo.")}
