@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from opentelemetry.metrics import MeterProvider
@@ -14,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 
 from slo_otel.errors import guard, logger
 from slo_otel.export._data import Outgoing, Translation, requests, taken
+from slo_otel.export._joined import Identity, joined
 from slo_otel.export._kinds import Kinds
 from slo_otel.export._lane import Lane
 from slo_otel.export._own import ExportTimes, Stopwatch
@@ -23,7 +23,6 @@ Moment: TypeAlias = Callable[[], Outgoing | None]
 Send: TypeAlias = Callable[[MetricsData], MetricExportResult]
 _IDLE_NS: Final = 60_000_000_000
 """How often the runtime's thread looks in between two ticks; there is nothing to do."""
-_SERVICE: Final = "service.name"
 
 
 class Rider(Protocol):
@@ -48,7 +47,7 @@ class Load:
         """`moment` is asked at each export; `resource` is ours, for data that has none."""
         self._moment = moment
         self._translation = translation
-        self._resource = resource
+        self._identity = Identity(resource)
         self._watch = watch
         self._compared = False
         self.begun = 0
@@ -71,7 +70,7 @@ class Load:
             return alone(apps, send)
         self._compare(apps)
         began = time.monotonic()
-        for whole, part in _joined(apps, ours):
+        for whole, part in joined(apps, ours, self._identity):
             result = send(whole)
             if result is not MetricExportResult.SUCCESS:
                 self.failing = True
@@ -83,24 +82,19 @@ class Load:
         return MetricExportResult.SUCCESS
 
     def _requests(self, outgoing: Outgoing | None) -> Sequence[MetricsData]:
-        return () if outgoing is None else tuple(requests(self._translation.metrics(outgoing), self._resource))
+        return () if outgoing is None else tuple(requests(self._translation.metrics(outgoing), self._identity.ours))
 
     def _compare(self, apps: MetricsData) -> None:
         """Rules are made for the service that the policy names, and the reader's resource says another one."""
         if self._compared or not apps.resource_metrics:
             return
         self._compared = True
-        told, promised = (
-            apps.resource_metrics[0].resource.attributes.get(_SERVICE),
-            self._resource.attributes[_SERVICE],
-        )
-        if told != promised:
+        differs = self._identity.differs(apps.resource_metrics[0].resource)
+        if differs is not None:
             logger.warning(
-                "slo_otel: the metrics ride along as %s=%s, and the policy says service: %s; make them the same "
-                "(OTEL_SERVICE_NAME, or the resource of the MeterProvider)",
-                _SERVICE,
-                told,
-                promised,
+                "slo_otel: the metrics ride along as %s; make them the same (OTEL_SERVICE_NAME, "
+                "OTEL_RESOURCE_ATTRIBUTES, or the resource of the MeterProvider)",
+                differs,
             )
 
 
@@ -108,31 +102,6 @@ def alone(apps: MetricsData, send: Send) -> MetricExportResult:
     """Nothing is sent where the service has nothing to say either."""
     said = [of for of in apps.resource_metrics if of.scope_metrics]
     return send(MetricsData(said)) if said else MetricExportResult.SUCCESS
-
-
-def _joined(apps: MetricsData, ours: Sequence[MetricsData]) -> Iterator[tuple[MetricsData, MetricsData]]:
-    """Requests, each with the part of it that is ours.
-
-    Within the resource that is there: of two equal ones the SDK's encoder would drop the first.
-    """
-    first, *rest = ours
-    if not apps.resource_metrics:
-        yield first, first
-    else:
-        of, *others = apps.resource_metrics
-        with_ours = replace(of, scope_metrics=[*of.scope_metrics, *first.resource_metrics[0].scope_metrics])
-        yield MetricsData([with_ours, *others]), first
-    for request in rest:
-        yield _under(apps, request), request
-
-
-def _under(apps: MetricsData, request: MetricsData) -> MetricsData:
-    """A request of ours alone, of the resource that the others have."""
-    if not apps.resource_metrics:
-        return request
-    there = apps.resource_metrics[0]
-    [of] = request.resource_metrics
-    return MetricsData([replace(of, resource=there.resource, schema_url=there.schema_url)])
 
 
 class Rides:
