@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from django.http import HttpRequest
-from django.urls import Resolver404, ResolverMatch, get_resolver
+from django.urls import ResolverMatch, get_resolver
 
 from slo_otel.adapters import Target
 from slo_otel_django._endpoints import endpoint_of
@@ -14,6 +14,16 @@ from slo_otel_django._templates import Step, template
 
 _MOST: Final = 10_000
 """Routes that are remembered: more than URLconfs have, should a pattern of somebody's own make them as it goes."""
+
+
+class View(Target):
+    """A target, and the view that it was made for."""
+
+    __slots__ = ("view",)
+
+    def __init__(self, match: ResolverMatch) -> None:
+        super().__init__(template(_chain(match), match.route), endpoint_of(match.func))
+        self.view = match.func
 
 
 class Targets:
@@ -24,9 +34,8 @@ class Targets:
     """
 
     def __init__(self) -> None:
-        self._by_route: dict[str, Target] = {}
-        self._views: dict[Target, object] = {}
-        self._others: dict[tuple[str, int], Target] = {}
+        self._by_route: dict[str, View] = {}
+        self._all: dict[tuple[str, int], View] = {}
 
     def find(self, request: HttpRequest) -> Target | None:
         """The target of a request; None when no route matches. Answered before the router, it is matched here."""
@@ -34,20 +43,17 @@ class Targets:
         if match is None and (match := _resolved(request)) is None:
             return None
         target = self._by_route.get(match.route)
-        if target is not None and self._views[target] is match.func:
+        if target is not None and target.view is match.func:
             return target
-        return self._another(match, known=target is not None)
+        return self._another(match)
 
-    def _another(self, match: ResolverMatch, *, known: bool) -> Target | None:
+    def _another(self, match: ResolverMatch) -> Target | None:
         """A view that is seen for the first time, or the second one of its route."""
         key = (match.route, id(match.func))
-        target = self._others.get(key)
-        if target is None and len(self._views) < _MOST:
-            target = Target(template(_chain(match), match.route), endpoint_of(match.func))
-            self._views[target] = match.func
-            self._others[key] = target
-            if not known:
-                self._by_route[match.route] = target
+        target = self._all.get(key)
+        if target is None and len(self._all) < _MOST:
+            target = self._all[key] = View(match)
+            self._by_route.setdefault(match.route, target)
         return target
 
 
@@ -61,5 +67,5 @@ def _resolved(request: HttpRequest) -> ResolverMatch | None:
     """What the router would have found, had it been asked: a middleware answered before it, or it found nothing."""
     try:
         return get_resolver(getattr(request, "urlconf", None)).resolve(request.path_info)
-    except Resolver404:
+    except Exception:  # noqa: BLE001 - URLconfs and converters are the project's; Django has answered for them
         return None
