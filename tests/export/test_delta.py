@@ -184,6 +184,19 @@ def test_what_arrives_after_a_later_export_began_is_not_taken() -> None:
     agree(collector, traffic, DELTAS)
 
 
+def test_a_request_whose_answer_was_lost_is_sent_again() -> None:
+    """Nobody can know that it arrived. Its events are there twice then, those of the other requests once."""
+    traffic, translation, collector = Traffic(), Translation(PLAN, BORN, DELTAS), Collector()
+    traffic.record(KEYS[2], 0.1)
+    sent = list(chunks(translation, traffic.outgoing()))
+    for data in sent:
+        collector.take(data)
+    for data in sent[1:]:
+        taken(data)
+    again = [series for data in chunks(translation, traffic.outgoing()) for series, _ in points_of(data)]
+    assert again == [series for series, _ in points_of(sent[0])]
+
+
 def test_an_export_that_nobody_waits_for_tells_nothing() -> None:
     """It must not count as the newest one either: what the current one carries is taken when that arrives."""
     traffic, translation = Traffic(), Translation(PLAN, BORN, DELTAS)
