@@ -63,9 +63,9 @@ def _protocol() -> None:
 
 def _endpoint() -> None:
     written = endpoint()
-    scheme, _, rest = written.lower().partition("://")
+    scheme, apart, _ = written.lower().partition("://")
     known = (*_RESOLVERS, "http", "https") if protocol() == GRPC else ("http", "https")
-    bare = not rest and protocol() == GRPC
+    bare = not apart and protocol() == GRPC
     if not (bare or (scheme in known and _host(written))):
         raise ConfigurationError(
             f"the OTLP endpoint is {written!r}; write a URL, for example {_example()} "
@@ -75,11 +75,9 @@ def _endpoint() -> None:
 
 def _host(url: str) -> bool:
     """Whether a URL names a host, and a port that can be one. Other names are gRPC's to judge."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        return True
     try:
-        return bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(url)
+        return parts.scheme not in ("http", "https") or (bool(parts.hostname) and parts.port != 0)
     except ValueError:
         return False
 

@@ -50,9 +50,9 @@ class Sender(Protocol):
 
 
 _SAID: Final = (
+    re.compile(r"\[SSL(?:: \w+)?\] ([^'(]+)"),
     re.compile(r"\[Errno -?\d+\] ([^'\")]+)"),
     re.compile(r"Error\(-?\d+, '([^']+)'\)"),
-    re.compile(r"\[SSL(?:: \w+)?\] ([^'(]+)"),
     re.compile(r"SSL routines:OPENSSL_internal:(.+?)(?:: OK)?$"),
     re.compile(r"Failed to connect to remote host: ([^;]+)"),
     re.compile(r"RemoteDisconnected\('([^']+)'\)"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from slo_otel.errors import ConfigurationError
+from slo_otel.export import Source, wanted
 from slo_otel.export import _environment as environment
 from slo_otel.export import _settings as settings
-from slo_otel.export import wanted
 
 SECOND = 1_000_000_000
 
@@ -102,3 +104,89 @@ def test_what_the_environment_says_about_http_is_what_is_used(monkeypatch: pytes
     found = settings.http()
     assert (found.endpoint, found.compression, found.cert) == ("http://metrics/v2", "none", "/me.pem")
     assert "content-encoding" not in found.headers
+
+
+@pytest.mark.parametrize(
+    ("variables", "target", "secure"),
+    [
+        ({}, "localhost:4317", False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://host:4317"}, "host:4317", True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "HTTP://host:4317/ignored"}, "host:4317", False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:secret@host:4317"}, "host:4317", False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://h:1", "OTEL_EXPORTER_OTLP_INSECURE": "true"}, "h:1", True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:1", "OTEL_EXPORTER_OTLP_INSECURE": "false"}, "h:1", False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "host:4317"}, "host:4317", True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "host:4317", "OTEL_EXPORTER_OTLP_INSECURE": "True"}, "host:4317", False),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": "http://all:1",
+                "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "unix:///run/otel",
+                "OTEL_EXPORTER_OTLP_INSECURE": "false",
+                "OTEL_EXPORTER_OTLP_METRICS_INSECURE": "true",
+            },
+            "unix:///run/otel",
+            False,
+        ),
+    ],
+)
+def test_a_grpc_endpoint_may_have_any_of_its_forms(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], target: str, secure: bool
+) -> None:
+    """A URL, whose scheme says whether by TLS; or gRPC's own, where OTEL_EXPORTER_OTLP_INSECURE does."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert wanted()
+    found = settings.grpc()
+    assert (found.target, found.secure) == (target, secure)
+
+
+def test_what_the_environment_says_about_grpc_is_what_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same variables as for HTTP, but a timeout, headers and files each by gRPC's own means."""
+    for name, value in {
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc",
+        "OTEL_EXPORTER_OTLP_HEADERS": "X-Token=a%20b",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "7",
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
+    }.items():
+        monkeypatch.setenv(name, value)
+    found = settings.grpc()
+    assert (found.metadata, found.timeout, found.gzip) == ((("x-token", "a b"),), 7.0, True)
+    assert found.tls == settings.Tls("/ca.pem", "", "")
+    assert environment.endpoint() == "http://localhost:4317"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "name", "value", "said"),
+    [
+        ("grpc", "ENDPOINT", "http://", "http://localhost:4317"),
+        ("grpc", "ENDPOINT", "grpc://host:4317", "http://localhost:4317"),
+        ("grpc", "ENDPOINT", "http://host:port", "http://localhost:4317"),
+        ("grpc", "COMPRESSION", "deflate", "write gzip or none"),
+        ("grpc", "HEADERS", "x-name=%C3%A9", "header 'x-name' cannot be sent over grpc"),
+        ("grpc", "HEADERS", "trace-bin=1", "header 'trace-bin' cannot be sent over grpc"),
+        ("http/protobuf", "ENDPOINT", "host:4318", "http://localhost:4318"),
+        ("http/protobuf", "ENDPOINT", "https://:4318", "http://localhost:4318"),
+        ("http/protobuf", "ENDPOINT", "http://host:99999", "http://localhost:4318"),
+        ("http/protobuf", "HEADERS", "x-name=a%0Ab", "header 'x-name' cannot be sent over http/protobuf"),
+    ],
+)
+def test_what_a_protocol_cannot_carry_is_refused(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, name: str, value: str, said: str
+) -> None:
+    """At set-up, where each export would fail; a header's value is a secret and not shown."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", value)
+    with pytest.raises(ConfigurationError, match=said) as raised:
+        wanted()
+    assert name != "HEADERS" or value.partition("=")[2] not in str(raised.value)
+
+
+def test_grpc_that_is_not_installed_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At set-up, not at the first export."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    monkeypatch.delitem(sys.modules, "slo_otel.export._grpc", raising=False)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with pytest.raises(ConfigurationError, match=r"\(grpc\): pip install 'slo-otel\[grpc\]'"):
+        Source()
