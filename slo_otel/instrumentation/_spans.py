@@ -16,13 +16,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from slo_otel.instrumentation._span_meaning import Meaning, Meanings, write
-from slo_otel.recorder import Cell, Exemplar
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from slo_otel.instrumentation._active import Active
     from slo_otel.plan import CellKey
+    from slo_otel.recorder import Cell
 
 SPAN: Final = "slo_otel.span"
 """Where a request's carrier has the span that its server's instrumentation started."""
@@ -67,6 +67,9 @@ class Spans:
         attributes: SpanAttributes,
     ) -> None:
         """`current` gives the span that is current where it is called."""
+        from slo_otel.recorder import Exemplar  # `import slo_otel` alone must not load the recorder
+
+        self._exemplar = Exemplar
         self._exemplars = active.recorder.exemplars
         self._wall_ns = active.wall_ns
         self._current = current
@@ -132,9 +135,9 @@ class Spans:
     def _keep(self, cell: Cell, value: float, first_byte: float | None, span: Span, *, bad: bool) -> None:
         context = span.get_span_context()
         if context.is_valid and (context.trace_flags.sampled or self._untraced):
-            exemplar = Exemplar(value, self._wall_ns(), first_byte, context.trace_id, context.span_id)
+            exemplar = self._exemplar(value, self._wall_ns(), first_byte, context.trace_id, context.span_id)
         elif self._untraced:
-            exemplar = Exemplar(value, self._wall_ns(), first_byte)
+            exemplar = self._exemplar(value, self._wall_ns(), first_byte)
         else:
             return
         self._exemplars.keep(cell, exemplar, bad=bad)
