@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "google.protobuf": "opentelemetry-exporter-otlp-proto-http",  # what it sends is made of both
     "google.rpc": "googleapis-common-protos",
     "grpc": "grpcio",
+    "opentelemetry.context": "opentelemetry-api",
     "opentelemetry.metrics": "opentelemetry-api",
     "opentelemetry.proto": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry.sdk": "opentelemetry-sdk",
