@@ -12,6 +12,7 @@ import pytest
 
 from slo_otel.instrumentation import Message
 from slo_otel.plan import Outcome
+from slo_otel_django.asgi import get_asgi_application
 from tests.instrumentation.asgi_fake import exchange, http_scope
 from tests.instrumentation.asgi_world import World, running
 from tests.integrations.django import views
@@ -206,3 +207,23 @@ def test_other_protocols_are_none_of_ours() -> None:
         got = asyncio.run(exchange(asgi(), "/", type="websocket"))
         assert isinstance(got.raised, ValueError)
         assert world.counts() == {}
+
+
+def test_the_application_with_a_lifespan_flushes_at_the_end() -> None:
+    """A server that stops is told that it may go once what was counted is sent; requests are counted once."""
+    messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    sent: list[str] = []
+
+    async def receive() -> Message:
+        return next(messages)
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    with running() as world:
+        app = get_asgi_application()
+        assert ask_asgi(app, "/ok/1/").body == b"ok"
+        asyncio.run(app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))  # type: ignore[arg-type]  # a coroutine
+        assert world.counts() == {("GET", "/ok/{id}/", 200, Outcome.SUCCESS): 1}
+        assert len(world.flushed) == 1
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

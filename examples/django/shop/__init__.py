@@ -1,0 +1,1 @@
+"""A small shop on Django and SQLite, with service levels in three lines of its settings."""
