@@ -33,10 +33,6 @@ class Bins:
     def __post_init__(self) -> None:
         self.counts = self.counts or [0] * (len(self.bounds) + 1)
 
-    def __add__(self, other: Bins, /) -> Bins:
-        """Both."""
-        return Bins(self.bounds, list(map(operator.add, self.counts, other.counts)), self.sum + other.sum)
-
     def __sub__(self, other: Bins, /) -> Bins:
         """What came since `other`. The sum is rounded, but never below zero."""
         counts = list(map(operator.sub, self.counts, other.counts))

@@ -27,8 +27,6 @@ who adds deltas up throws away a point that ends before the last one."""
 class Total(Protocol):
     """What can be counted up: a number, the bins of a histogram. False when there is nothing in it."""
 
-    def __add__(self, other: Self, /) -> Self: ...
-
     def __sub__(self, other: Self, /) -> Self: ...
 
     def __bool__(self) -> bool: ...
@@ -89,10 +87,9 @@ class Cumulative(Generic[V]):
 
 
 class _Taken(NamedTuple, Generic[V]):
-    """What a Collector has of a line."""
+    """What a Collector has of a line: everything up to this total, until then."""
 
-    given: V
-    """The points it took, added up as it would: a sum of seconds can differ from the line's in its last bit."""
+    total: V
     end_ns: int
 
 
@@ -141,8 +138,7 @@ class Delta(Generic[V]):
         if taken is None:
             start_ns = started(line.start_ns, time_ns)
             return _Step(line, start_ns, time_ns, line.total) if line.total else None
-        value = line.total - taken.given
-        if not value:
+        if line.total is taken.total or not (value := line.total - taken.total):
             return None
         end_ns = _after(taken.end_ns, time_ns)
         return _Step(line, started(taken.end_ns, end_ns), end_ns, value)
@@ -151,10 +147,8 @@ class Delta(Generic[V]):
         with self._lock:
             if turn != self._turn:
                 return
-            for line, _, end_ns, value in paced(steps):
-                key = (line.series, line.verdict)
-                before = self._taken.get(key)
-                self._taken[key] = _Taken(value if before is None else before.given + value, end_ns)
+            for line, _, end_ns, _ in paced(steps):
+                self._taken[line.series, line.verdict] = _Taken(line.total, end_ns)
 
 
 def _after(end_ns: int, time_ns: int) -> int:

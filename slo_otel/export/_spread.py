@@ -40,10 +40,6 @@ class Spread:
     zeros: int = 0
     sum: float = 0.0
 
-    def __add__(self, other: Spread, /) -> Spread:
-        """Both."""
-        return Spread(_merged(self.buckets, other.buckets), self.zeros + other.zeros, self.sum + other.sum)
-
     def __sub__(self, other: Spread, /) -> Spread:
         """What came since `other`. The sum is rounded, but never below zero."""
         before = dict(other.buckets)

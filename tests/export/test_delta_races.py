@@ -131,3 +131,62 @@ def test_flushes_and_periodic_exports_share_one_checkpoint(seed: int, monkeypatc
     assert until(lambda: exports.flush(traffic.outgoing(1), 0.3), 20.0)
     agree(source.collector, traffic, DELTAS)
     exports.shutdown(traffic.outgoing(1), 1.0)
+
+
+class _Held(Source):
+    """Makes a first sender only when told to, and then one that is stopped within its first request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patience = 0.1
+        self.collector = Collector()
+        self.making = threading.Event()
+        self.go_on = threading.Event()
+        self.sending = threading.Event()
+        self.answer = threading.Event()
+
+    def make(self) -> Sender:
+        first = not self.making.is_set()
+        self.making.set()
+        if first:
+            self.go_on.wait(10)
+        return _Answering(self)
+
+
+class _Answering:
+    def __init__(self, source: _Held) -> None:
+        self._source = source
+
+    def send(self, data: MetricsData, deadline: float, *, patient: bool) -> Failure | None:
+        """Take it, and answer when told to."""
+        self._source.collector.take(data)
+        self._source.sending.set()
+        self._source.answer.wait(10)
+        return None
+
+    def stop(self) -> None:
+        """It cannot be."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_an_export_that_was_given_up_does_not_disturb_the_next_one() -> None:
+    """It goes on just when the next one waits for its answer: what that carries is taken, once."""
+    traffic, source = Traffic(), _Held()
+    exports = _looping(source, ThreadLane())
+    (given_up,) = [each for each in threading.enumerate() if each.name == "slo-otel-export"][-1:]
+    traffic.record(KEYS[0], 0.1)
+    assert not exports.flush(traffic.outgoing(), 0.05)
+    traffic.record(KEYS[1], 0.1)
+    sent: list[bool] = []
+    flush = threading.Thread(target=lambda: sent.append(exports.flush(traffic.outgoing(), 10.0)))
+    flush.start()
+    assert source.sending.wait(10)
+    source.go_on.set()
+    given_up.join(10)
+    source.answer.set()
+    flush.join(10)
+    assert sent == [True]
+    assert exports.shutdown(traffic.outgoing(), 5.0)
+    agree(source.collector, traffic, DELTAS)
