@@ -70,12 +70,13 @@ class Attempt:
 
 def _suppressed() -> AbstractContextManager[object]:
     """Keep instrumented HTTP libraries from tracing our own requests, where contrib's instrumentations are."""
-    suppress = _suppress_instrumentation()
+    suppress = suppression()
     return nullcontext() if suppress is None else suppress()
 
 
 @cache
-def _suppress_instrumentation() -> Callable[[], AbstractContextManager[object]] | None:
+def suppression() -> Callable[[], AbstractContextManager[object]] | None:
+    """What keeps them from it; imported by the first call. None where they are not installed."""
     try:
         module = import_module("opentelemetry.instrumentation.utils")
     except ImportError:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Final
 
 from opentelemetry.sdk.metrics.export import MetricExporter
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.export import _environment as environment
 from slo_otel.export import _settings as settings
+from slo_otel.export._attempt import suppression
 from slo_otel.export._given import GivenSender
 from slo_otel.export._kinds import kinds
 from slo_otel.export._preference import preferred
 from slo_otel.export._sender import Sender
+
+_HTTP: Final = ("slo_otel.export._http", "netrc")
+_GRPC: Final = ("slo_otel.export._grpc", "grpc._channel", "grpc.experimental")
+"""What sends, and what requests and grpc import with their first request."""
 
 
 class Source:
@@ -24,6 +30,9 @@ class Source:
     def __init__(self, given: MetricExporter | None = None) -> None:
         """Imports what sends: at set-up, since the first export of a service under load would hold it up.
 
+        And since a fork may cut off an import in another thread: its lock stays held in the child, where whoever
+        needs the module waits for ever. So no thread of ours imports anything (tests/runtime/test_imports.py).
+
         Raises `ConfigurationError` where the environment asks for gRPC and it is not installed.
         """
         self.kinds = kinds() if given is None else preferred(given)
@@ -31,7 +40,10 @@ class Source:
         self._given = None if given is None else GivenSender(given)
         self._grpc = given is None and environment.protocol() == environment.GRPC
         if given is None:
-            _load("slo_otel.export._grpc" if self._grpc else "slo_otel.export._http")
+            for module in _GRPC if self._grpc else _HTTP:
+                _load(module)
+            environment.own_version()
+        suppression()
         self.replaceable = given is None
         self.name = environment.endpoint() if given is None else type(given).__name__
         self.patience = environment.patience()

@@ -41,6 +41,7 @@ from slo_otel.runtime._driver import Driver
 from slo_otel.runtime._exit_time import ExitTime
 from slo_otel.runtime._identity import INSTANCE, forked, identify, siblings, texts
 from slo_otel.runtime._maxima import maxima
+from slo_otel.runtime._serverless import serverless
 from slo_otel.runtime._tracing import tracing
 from slo_otel.runtime._unsent import Unsent
 
@@ -81,6 +82,8 @@ class Runtime:
         self._clock: Clock = given.clock or SystemClock()
         if given.clock is None:
             _process.check()
+        self._on_call = given.clock is None and serverless()
+        self._threadless = given.clock is not None or self._on_call
         self._resource = identify(plan, given.resource)
         self._interval_ns = interval_ns()
         self._maxima = maxima()
@@ -109,20 +112,20 @@ class Runtime:
             return Source(self._given.exporter)
         return Source() if self._given.clock is None and wanted() else None
 
-    def _begin(self) -> None:
+    def _begin(self, *, forked_now: bool = False) -> None:
         resource = self._resource
-        by_hand = self._given.clock is not None
-        self._exports = self._outlet(InlineLane() if by_hand else ThreadLane())
+        self._exports = self._outlet(InlineLane() if self._threadless else ThreadLane())
         self._ledger = self._given.ledger or MemoryLedger(self.plan)
         self._exit_time = ExitTime(self._exports.failing)
         self._unsent = Unsent(str(resource.attributes[INSTANCE]))
         self._driver = Driver(self.plan, self._clock, self._recorder, self._ledger, self._exports)
-        self._driver.step()  # the tick that has begun: what is recorded from now on belongs to the next slice
+        take = self._driver.begin if forked_now else self._driver.step
+        take()  # the tick that has begun: what is recorded from now on belongs to the next slice
         self._stopping = threading.Event()
         arguments = (self._driver, self.step, self._stopping)
         self._thread = threading.Thread(target=_drive, args=arguments, name="slo-otel", daemon=True)
         self._activate()
-        if not by_hand:
+        if not self._threadless:
             self._thread.start()
 
     def _outlet(self, lane: Lane) -> Outlet:
@@ -176,6 +179,8 @@ class Runtime:
 
     def flush(self, timeout: float) -> bool:
         """Send everything recorded until now. False when it did not arrive in time, and after `shutdown`."""
+        if self._on_call:
+            self._driver.tick()
         return self.running and self._driver.flush(timeout)
 
     def last_flush(self, timeout: float) -> bool:
@@ -226,7 +231,7 @@ class Runtime:
         self._lock = threading.Lock()
         self._resource = forked(self._resource)
         self._recorder.restart(uuid4().hex)
-        self._begin()
+        self._begin(forked_now=True)
 
 
 def _drive(driver: Driver, step: Callable[[], None], stopping: threading.Event) -> None:

@@ -37,13 +37,32 @@ class Driver:
         """Do what is due now. A fault of ours is counted and costs this step, not the next one."""
         began_ns = time.thread_time_ns()
         reading = self._clock.read()
+        self._tick_due(reading)
+        with guard("the export loop"):
+            self._exports.poll(reading.mono_ns)
+        self._cpu_ns += time.thread_time_ns() - began_ns
+
+    def tick(self) -> None:
+        """The part of `step` that sends nothing, for a process whose flushes do what is due."""
+        self._tick_due(self._clock.read())
+
+    def begin(self) -> None:
+        """Take the tick that has begun, so that what is recorded from now on belongs to the next slice.
+
+        That and no more: the child of a fork must not be held up by an evaluation.
+        """
+        reading = self._clock.read()
+        tick = self._ticker.tick(reading.wall_ns)
+        if tick is not None and tick.at_ns is not None:
+            with guard("the ledger"):
+                self._newest_ns = tick.at_ns
+                self._append(self._snapshot(tick.at_ns, reading.mono_ns, late=tick.late))
+
+    def _tick_due(self, reading: Reading) -> None:
         tick = self._ticker.tick(reading.wall_ns)
         if tick is not None and tick.at_ns is not None:
             with guard("the tick"):
                 self._tick(tick.at_ns, tick, reading)
-        with guard("the export loop"):
-            self._exports.poll(reading.mono_ns)
-        self._cpu_ns += time.thread_time_ns() - began_ns
 
     def wait_seconds(self) -> float:
         """Until the next tick or the next thing the export has to do."""

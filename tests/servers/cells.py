@@ -27,6 +27,7 @@ class Arrives(StrEnum):
 
     ALL = "all"
     NOT_THE_MASTERS = "all but what the master itself recorded"
+    PARENTS = "what the parent recorded"
     NONE = "none"
 
 
@@ -77,6 +78,7 @@ NO_HOOK: Final = "the default action of the signal ends the process: no Python r
 KILLED: Final = "nothing runs after it"
 IMPATIENT: Final = "the worker waits for the request as long as its master waits before `kill -9`"
 DEAF: Final = "both make gunicorn send SIGQUIT, of which this worker takes no notice: `kill -9` after the time-out"
+BUSY: Final = "uWSGI ends a worker that is serving a request without any hook; `gracefully_kill_them_all` does not"
 MASTER: Final = (
     "uWSGI ends its master without Python's exit hooks; what it records while importing goes out with time"
 )
@@ -167,18 +169,20 @@ def _of_granian() -> Iterator[Cell]:
 
 
 def _of_uwsgi() -> Iterator[Cell]:
-    two = ("--master", "--processes", "2", "--die-on-term")
-    yield _uwsgi(End.TERM, *two, "--lazy-apps")
-    for end in (End.TERM, End.INT, End.RELOAD):
-        yield _imported_by_the_master(end, *two)
+    two = ("--master", "--processes", "2")
+    gently = (*two, "--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+    yield _uwsgi(End.TERM, *gently, "--lazy-apps")
+    for end in (End.TERM, End.RELOAD):
+        yield _imported_by_the_master(end, *gently)
     for option in (
         ("--enable-threads",),
         ("--threads", "2"),
         ("--skip-atexit-teardown",),
         ("--py-call-osafterfork",),
     ):
-        yield _imported_by_the_master(End.TERM, *two, *option)
-    yield _imported_by_the_master(End.RECYCLE, *two, "--max-requests", "5", "--min-worker-lifetime", "1")
+        yield _imported_by_the_master(End.TERM, *gently, *option)
+    yield _imported_by_the_master(End.RECYCLE, *gently, "--max-requests", "5", "--min-worker-lifetime", "1")
+    yield _uwsgi(End.HANG, "--master", "--processes", "1", "--die-on-term", arrives=Arrives.NONE, why=BUSY)
 
 
 def _imported_by_the_master(end: End, *options: str) -> Cell:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -36,8 +36,9 @@ Told = Counter[tuple[int, int]]
 class Service:
     """A running server, and what its clients and its own notes say happened in which process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path, *, patient: bool) -> None:
         self.process = process
+        self._patient = patient
         self.answered: Counter[int] = Counter()
         """How many requests each process answered."""
         self._port = port
@@ -54,7 +55,16 @@ class Service:
         return (self._folder / "log").read_text(errors="replace")
 
     def get(self) -> int:
-        """One request on a connection of its own, noted under the process that answered."""
+        """One request, and where workers come and go another one for each that was closed unserved."""
+        while True:
+            try:
+                return self._get()
+            except (ConnectionError, http.client.BadStatusLine):
+                if not self._patient:
+                    raise
+
+    def _get(self) -> int:
+        """The process that answered a request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         try:
             connection.request("GET", "/", headers={"Connection": "close"})
@@ -82,7 +92,7 @@ class Service:
         assert until(answered, PATIENCE), self.log()
 
     def recycle(self) -> None:
-        """Ask until a worker that had answered is gone. One by one: what it closes unserved is no event."""
+        """Ask until a worker that had answered is gone."""
 
         def gone() -> bool:
             self.ask(1, at_once=1)
@@ -110,15 +120,15 @@ class Service:
         """What each process had to tell; `stuck` counts the request that was never answered."""
         requests = self.answered + (self._noted("stuck") if stuck else Counter())
         boots = self._noted("boots")
-        return _told({pid: (requests[pid], boots[pid]) for pid in requests.keys() | boots.keys()})
-
-    def booted(self) -> Counter[int]:
-        """How often each process imported the application."""
-        return self._noted("boots")
+        return told({pid: (requests[pid], boots[pid]) for pid in requests.keys() | boots.keys()})
 
     def _noted(self, file: str) -> Counter[int]:
-        path = self._folder / file
-        return Counter(map(int, path.read_text().split())) if path.exists() else Counter()
+        return noted(self._folder / file)
+
+
+def noted(file: Path) -> Counter[int]:
+    """How often each process has written its id into a file."""
+    return Counter(map(int, file.read_text().split())) if file.exists() else Counter()
 
 
 def _drop(connection: http.client.HTTPConnection) -> None:
@@ -144,7 +154,8 @@ def _group_lives(group: int) -> bool:
     return True
 
 
-def _told(of_each: dict[int, tuple[int, int]] | dict[str, tuple[int, int]]) -> Told:
+def told(of_each: Mapping[int, tuple[int, int]] | Mapping[str, tuple[int, int]]) -> Told:
+    """Requests and boots of each process, without its name: two sides name it differently."""
     return Counter(pair for pair in of_each.values() if any(pair))
 
 
@@ -159,12 +170,12 @@ def arrived(receiver: Receiver) -> Told:
             case _:
                 requests += int(point.value)
         found[point.instance] = (requests, boots)
-    return _told(found)
+    return told(found)
 
 
-def total(told: Told) -> tuple[int, int]:
+def total(of_all: Told) -> tuple[int, int]:
     """Requests and boots of all processes together."""
-    return sum(pair[0] * n for pair, n in told.items()), sum(pair[1] * n for pair, n in told.items())
+    return sum(pair[0] * n for pair, n in of_all.items()), sum(pair[1] * n for pair, n in of_all.items())
 
 
 def free_port() -> int:
@@ -188,7 +199,7 @@ def serving(cell: Cell, folder: Path, receiver: Receiver) -> Iterator[Service]:
             command, cwd=folder, env=variables, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        service = Service(process, port, folder)
+        service = Service(process, port, folder, patient=cell.end in (End.RECYCLE, End.RELOAD))
         assert until(service.listens, PATIENCE), service.log()
         yield service
     finally:
@@ -219,7 +230,7 @@ class Seen:
 def play(cell: Cell, folder: Path, receiver: Receiver) -> Seen:
     """Start the cell's server, ask it, end it."""
     with serving(cell, folder, receiver) as service:
-        service.ask(REQUESTS, at_once=1 if cell.end is End.RECYCLE else 4)
+        service.ask(REQUESTS, at_once=4)
         if cell.end is End.RECYCLE:
             service.recycle()
         service.serve_all(cell.workers)
