@@ -46,14 +46,17 @@ class SpanAttributes(StrEnum):
 
 
 def traced(active: Active, exemplars: ExemplarFilter, attributes: SpanAttributes) -> Spans | None:
-    """What a runtime does with spans; None while nobody traces, unless exemplars are wanted without traces too."""
+    """What a runtime does with spans; None while nobody traces, unless exemplars are wanted without traces too.
+
+    What it has already stays; called again, it only sees to it that the tracer provider of now tells us of spans.
+    """
     from opentelemetry.trace import get_current_span
 
     from slo_otel.instrumentation._span_processor import tracing
 
     if not tracing() and exemplars is not ExemplarFilter.ALWAYS_ON:
-        return None
-    return Spans(active, get_current_span, exemplars, attributes)
+        return active.spans
+    return active.spans or Spans(active, get_current_span, exemplars, attributes)
 
 
 class Spans:

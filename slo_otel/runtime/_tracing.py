@@ -29,10 +29,11 @@ class Tracing:
 
     def look(self, active: Active) -> bool:
         """Give a runtime what it needs for the spans of this process; whether that is new to it."""
-        if active.spans is not None or self._nothing:
+        if self._nothing:
             return False
+        before = active.spans
         active.spans = traced(active, self.exemplars, self.attributes)
-        return active.spans is not None
+        return active.spans is not before
 
     @property
     def _nothing(self) -> bool:

@@ -140,6 +140,7 @@ class Watch:
         if active is None or active is self._tapped:
             return
         self._original, self._tapped = active, replace(active, tap=self._note)
+        self._tapped.spans = active.spans
         if active.recorder is not self._counting:
             self._counting, self._before = active.recorder, _tallies(active)
         instrumentation.activate(self._tapped)

@@ -15,7 +15,7 @@ from slo_otel.errors import ConfigurationError
 from slo_otel.names import DURATION, EVENTS
 from slo_otel.plan import Category, Match, NameTerm, Plan
 from slo_otel.runtime._configure import start
-from slo_otel.testing import InMemoryExporter, ManualClock, advance
+from slo_otel.testing import InMemoryExporter, ManualClock, advance, watch
 from tests.instrumentation.asgi_world import availability, latency
 from tests.recorder.samples import PLAN as REQUESTS
 from tests.spans.traced import Traced
@@ -253,3 +253,30 @@ class _Deaf:
     def watches(self, cell: object) -> bool:
         """Asked at the binding alone."""
         return True
+
+
+def test_a_tracer_that_comes_later_tells_of_requests_where_exemplars_are_wanted_anyway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With `always_on` there are exemplars from the start; the spans of requests are noted once there are some."""
+    monkeypatch.setenv("OTEL_METRICS_EXEMPLAR_FILTER", "always_on")
+    paying, traces = Paying(), Traced()
+    assert len(processors(traces)) == 1
+    traces.installed(monkeypatch)
+    advance(paying.handle, paying.clock, 30)
+    assert len(processors(traces)) == 2
+
+
+def processors(traces: Traced) -> tuple[object, ...]:
+    """Who is told of spans; the SDK has no public way to ask."""
+    found: tuple[object, ...] = traces.tracers._active_span_processor._span_processors
+    return found
+
+
+def test_a_watch_of_a_users_test_leaves_traces_as_they_are(traced: Traced) -> None:
+    """`slo_otel.testing` counts events, and they are exemplars all the same."""
+    paying = Paying()
+    with watch() as seen:
+        known = inside(traced, lambda: paying.pays(fails=True))
+        seen.assert_slo("availability", bad=1)
+    assert ids(paying.exported(EVENTS)) == {known}
