@@ -156,10 +156,16 @@ class Site:
         carried = (holder.categories(frame) for frame, holder in around(outer)) if mine else ()
         return mine.intersection(_NONE.union(*carried))
 
-    def cut(self, frame: Frame, elapsed: float, shared: frozenset[str]) -> None:
-        """A generator was closed before it was exhausted: its consumer has gone, and maybe what was around it."""
-        if self._running is not None and frame:
+    def cut(self, frame: Frame, elapsed: float, shared: frozenset[str], *, elsewhere: bool) -> None:
+        """A generator was closed before it was exhausted: its consumer has gone, and maybe what was around it.
+
+        `elsewhere` a collector closed it, within something that has nothing to do with it.
+        """
+        running = self._running
+        if running is not None and frame:
             event = event_of(frame)
+            if elsewhere and running.cells.spans is not None:
+                event.span = running.cells.spans.nowhere
             event._shared = shared
             event.client_gone = True
             event.error_type = CLOSED

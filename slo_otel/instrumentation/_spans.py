@@ -50,13 +50,13 @@ def traced(active: Active, exemplars: ExemplarFilter, attributes: SpanAttributes
 
     What it has already stays; called again, it only sees to it that the tracer provider of now tells us of spans.
     """
-    from opentelemetry.trace import get_current_span
+    from opentelemetry.trace import INVALID_SPAN, get_current_span
 
     from slo_otel.instrumentation._span_processor import tracing
 
     if not tracing() and exemplars is not ExemplarFilter.ALWAYS_ON:
         return active.spans
-    return active.spans or Spans(active, get_current_span, exemplars, attributes)
+    return active.spans or Spans(active, get_current_span, INVALID_SPAN, exemplars, attributes)
 
 
 class Spans:
@@ -66,10 +66,12 @@ class Spans:
         self,
         active: Active,
         current: Callable[[], Span],
+        nowhere: Span,
         exemplars: ExemplarFilter,
         attributes: SpanAttributes,
     ) -> None:
-        """`current` gives the span that is current where it is called."""
+        """`current` gives the span that is current where it is called, `nowhere` stands for none."""
+        self.nowhere = nowhere
         from slo_otel.recorder import Exemplar  # `import slo_otel` alone must not load the recorder
 
         self._exemplar = Exemplar
@@ -129,9 +131,9 @@ class Spans:
             write(self._chosen(span), key, meaning, duration, first_byte)
 
     def _chosen(self, noted: Span | None) -> Span:
-        """The noted span, unless it is over while another one is current: that was of a request within this one."""
+        """The noted span, unless it is over while another is current: then it was of a request within this one."""
         current = self._current()
-        if noted is None or (current.is_recording() and not noted.is_recording()):
+        if noted is None or (current.is_recording() and not noted.is_recording() and noted is not self.nowhere):
             return current
         return noted
 

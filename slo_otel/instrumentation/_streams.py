@@ -65,7 +65,10 @@ class Stream:
         if self._perf is not None:
             if self._frame:
                 self._frame[OUTER] = self._inside
-            self._site.cut(self._frame, self._perf() - self._start, self._shared or frozenset())
+            elsewhere = self._before is not self._inside
+            self._site.cut(
+                self._frame, self._perf() - self._start, self._shared or frozenset(), elsewhere=elsewhere
+            )
 
     def closing(self, fault: BaseException) -> None:
         """Its own closing raised. A loop that shuts down cancels the closing of what was abandoned: still a cut."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import pytest
@@ -280,3 +280,31 @@ def test_a_watch_of_a_users_test_leaves_traces_as_they_are(traced: Traced) -> No
         known = inside(traced, lambda: paying.pays(fails=True))
         seen.assert_slo("availability", bad=1)
     assert ids(paying.exported(EVENTS)) == {known}
+
+
+def test_a_generator_that_a_collector_closes_belongs_to_no_trace_of_others(traced: Traced) -> None:
+    """Closed where it was used, it has that span; closed by chance within another call, it has none."""
+    clock, exporter = ManualClock(), InMemoryExporter()
+    handle = start(PLAN, clock=clock, exporter=exporter)
+    pieces: Callable[[], Generator[int, None, None]] = slo_otel.track("pay")(_counting)
+
+    def used_up() -> None:
+        here = pieces()
+        next(here)
+        clock.advance(20)
+        here.close()
+
+    own = inside(traced, used_up)
+    left = pieces()
+    next(left)
+    clock.advance(20)
+    other = slo_otel.track("other")(left.close)
+    inside(traced, other)
+    assert handle.flush()
+    metrics = exporter._metrics(DURATION)
+    found = [each for metric in metrics for point in metric.data.data_points for each in point.exemplars]
+    assert ids(found) == {own}
+
+
+def _counting() -> Generator[int, None, None]:
+    yield from range(9)
