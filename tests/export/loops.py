@@ -25,7 +25,8 @@ def outgoing(good: int, at: int = 60) -> Outgoing:
 def looping(lane: Lane, given: MetricExporter | None = None, interval_ns: int = SECOND) -> Exports:
     """A loop to the endpoint of the environment, or to a given exporter."""
     resource = Resource({"service.name": "shop", "service.instance.id": "one"})
-    return Exports(Source(given), lane, Translation(PLAN, BORN), lambda: resource, interval_ns)
+    source = Source(given)
+    return Exports(source, lane, Translation(PLAN, BORN, source.kinds), lambda: resource, interval_ns)
 
 
 def took(action: Callable[[], object]) -> float:
