@@ -30,6 +30,7 @@ from slo_otel.instrumentation._wsgi_requests import (
     WsgiRequests,
     abandoned,
     after_body,
+    announced,
     finished,
     raised,
     several,
@@ -42,20 +43,27 @@ if TYPE_CHECKING:
 
 
 def _parts(frame: Request, body: Iterable[bytes]) -> Iterator[bytes]:
-    """The parts of a body, one by one as the server asks for them."""
+    """The parts of a body, one by one as the server asks for them.
+
+    The part that is all of the Content-Length is the whole answer, which is over when the server has it.
+    """
     first, sent, stream = 0.0, 0, False
     try:
         for part in body:
             if part:
+                try:
+                    size = len(part)
+                except TypeError:  # no bytes: the server says so
+                    size = 1
                 if not sent:
-                    first = frame[REQUESTS].perf()
+                    if size == announced(frame):
+                        finished(frame)
+                    else:
+                        first = frame[REQUESTS].perf()
                 elif not stream:
                     stream = True
                     several(frame, first)
-                try:
-                    sent += len(part)
-                except TypeError:  # no bytes: the server says so
-                    sent += 1
+                sent += size
             yield part
     except GeneratorExit:
         abandoned(frame, first, sent)
@@ -63,7 +71,8 @@ def _parts(frame: Request, body: Iterable[bytes]) -> Iterator[bytes]:
     except BaseException as fault:
         raised(frame, fault, first)
         raise
-    finished(frame, first)
+    if frame:
+        finished(frame, first)
 
 
 class _Body:

@@ -117,6 +117,18 @@ def _finished(frame: Request, first: float) -> None:
     frame[REQUESTS].returned(course(frame))
 
 
+def announced(frame: Request) -> int:
+    """The Content-Length of an answer, -1 without one; its name as nearly everybody writes it."""
+    started: Started | None = frame[STARTED] if len(frame) > LEFT else None
+    try:
+        for name, value in () if started is None else started[1]:
+            if name == "Content-Length" or name == "content-length":
+                return int(value)
+    except (TypeError, ValueError):  # no headers: the server says so
+        pass
+    return -1
+
+
 def several(frame: Request, first: float) -> None:
     """There is a second part: the first one was the beginning of a stream."""
     if len(frame) > LEFT and not frame[FIRST]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from wsgiref.handlers import SimpleHandler
@@ -219,3 +219,39 @@ def test_a_request_that_outlives_its_runtime_harms_nothing() -> None:
     with running():
         assert call(app, server=Server(between=lambda: activate(None))).body == b"ab"
     assert call(app).body == b"ab"
+
+
+@pytest.mark.parametrize(
+    "headers", [[("Content-Length", "x")], [("content-length", b"1")], [("Content-Length", None)], [("odd",)], [7]]
+)
+def test_headers_that_are_none_are_the_servers_business(headers: Any) -> None:
+    """Ours raises nothing of its own for headers that no server would send."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", headers)
+        yield b"a"
+
+    with running() as world:
+        assert call_bare(SLOMiddleware(app)).sent == [b"a"]
+        assert world.one_count() == 1
+
+
+def test_the_part_that_is_the_whole_content_length_ends_the_answer() -> None:
+    """What the server does with it afterwards is not the application's time, and what fails then no part of it."""
+    clock = HandClock()
+
+    def parts() -> Iterator[bytes]:
+        yield b"ok"
+        raise ZeroDivisionError
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "2")])
+        clock.now += 1
+        return parts()
+
+    with running(perf=clock.perf) as world:
+        server = Server(between=clock.tick)
+        answer = call_bare(SLOMiddleware(app), server=server)
+        assert isinstance(answer.raised, ZeroDivisionError)
+        assert (world.seconds(), world.key().outcome) == (2, Outcome.SUCCESS)
+        assert world.limit("after_body_errors") == 1
