@@ -11,6 +11,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import JSONResponse, StreamingResponse
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.instrumentation.starlette import StarletteInstrumentor
 from starlette.requests import Request
 
 from slo_otel import SLOMiddleware
@@ -78,6 +79,13 @@ def otel_added(app: ASGIApp, traced: Traced) -> ASGIApp:
     return app
 
 
+def otel_starlette(app: ASGIApp, traced: Traced) -> ASGIApp:
+    """opentelemetry-instrumentation-starlette on the application, which adds a middleware."""
+    application = cast("FastAPI", app)
+    StarletteInstrumentor.instrument_app(application, tracer_provider=traced.tracers, meter_provider=traced.meters)
+    return app
+
+
 def otel_around(app: ASGIApp, traced: Traced) -> ASGIApp:
     """opentelemetry-instrumentation-asgi around the application."""
     return cast(
@@ -107,6 +115,8 @@ ORDERS: tuple[tuple[Install, Install], ...] = (
     (otel_fastapi, ours_in_place),
     (ours_in_place, otel_added),
     (otel_added, ours_in_place),
+    (ours_in_place, otel_starlette),
+    (otel_starlette, ours_in_place),
     (ours_in_place, otel_around),
     (otel_fastapi, ours_around),
     (otel_added, ours_around),

@@ -16,6 +16,7 @@ from tests.spans.test_coexistence import (
     otel_added,
     otel_around,
     otel_fastapi,
+    otel_starlette,
     ours_added,
     ours_around,
     ours_in_place,
@@ -29,6 +30,8 @@ ARRANGED = (*ORDERS, NATIVE)
 OVER = (
     (otel_added, ours_in_place),
     (ours_in_place, otel_added),
+    (otel_starlette, ours_in_place),
+    (ours_in_place, otel_starlette),
     (otel_added, ours_around),
     (otel_added, ours_added),
 )
