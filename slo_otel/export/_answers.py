@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+
 from slo_otel.export._sender import Failure
 
 
 def rejected(body: bytes) -> Failure | None:
     """Points that the Collector took and threw away. Sending them again would not help (OTLP specification)."""
-    from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-
     try:
         partial = ExportMetricsServiceResponse.FromString(body).partial_success
     except DecodeError:

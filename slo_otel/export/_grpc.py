@@ -11,17 +11,19 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from slo_otel.errors import ConfigurationError
 from slo_otel.export._answers import rejected
 from slo_otel.export._fork_gate import ForkGate
 from slo_otel.export._halves import divisible
@@ -176,11 +178,22 @@ def _channel(settings: Grpc) -> grpc.Channel:
 def _credentials(settings: Grpc) -> grpc.ChannelCredentials:
     if not settings.provider:
         return _certificates(settings.tls)
-    (found,) = entry_points(group=_PROVIDERS, name=settings.provider)
-    credentials = found.load()()
+    credentials = provider(settings.provider)()
     if not isinstance(credentials, grpc.ChannelCredentials):
         raise TypeError(f"{settings.provider} gave {type(credentials).__name__}, not grpc.ChannelCredentials")
     return credentials
+
+
+@cache
+def provider(name: str) -> Callable[[], object]:
+    """What gives the credentials of a channel; imported by the first call. Raises `ConfigurationError`."""
+    found = next(iter(entry_points(group=_PROVIDERS, name=name)), None)
+    if found is None:
+        raise ConfigurationError(
+            f"the OTLP credential provider is {name!r}; no installed package has an entry point of that name "
+            f"in {_PROVIDERS}"
+        )
+    return cast("Callable[[], object]", found.load())
 
 
 def _certificates(tls: Tls) -> grpc.ChannelCredentials:

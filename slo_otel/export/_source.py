@@ -43,6 +43,10 @@ class Source:
             for module in _GRPC if self._grpc else _HTTP:
                 _load(module)
             environment.own_version()
+        if self._grpc and settings.provider():
+            from slo_otel.export._grpc import provider
+
+            provider(settings.provider())
         suppression()
         self.replaceable = given is None
         self.name = environment.endpoint() if given is None else type(given).__name__

@@ -216,14 +216,14 @@ def test_instrumented_http_libraries_do_not_trace_our_requests(monkeypatch: pyte
     vars(module)["suppress_instrumentation"] = suppress
     monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation", ModuleType("opentelemetry.instrumentation"))
     monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.utils", module)
-    _attempt._suppress_instrumentation.cache_clear()
+    _attempt.suppression.cache_clear()
 
     def note() -> MetricExportResult:
         inside.append(bool(switched))
         return MetricExportResult.SUCCESS
 
     assert looping(InlineLane(), GivenExporter(note)).flush(outgoing(1), 1.0)
-    _attempt._suppress_instrumentation.cache_clear()
+    _attempt.suppression.cache_clear()
     assert (inside, switched) == ([True], [])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
@@ -18,7 +18,8 @@ from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
 from slo_otel import names
-from slo_otel.export import Outgoing, Own, ThreadLane, Translation, requests
+from slo_otel.errors import ConfigurationError
+from slo_otel.export import InlineLane, Outgoing, Own, ThreadLane, Translation, _grpc, requests, wanted
 from slo_otel.export._grpc import GrpcSender
 from slo_otel.export._sender import Failure
 from slo_otel.export._settings import grpc as settings
@@ -261,11 +262,50 @@ def test_a_loop_keeps_its_deadlines_and_delivers_afterwards(collector: GrpcColle
         began = time.monotonic()
         assert not exports.flush(outgoing(at, 60 + at), 0.3)
         assert time.monotonic() - began < 0.3 + SLACK
-    assert [thread.name for thread in threading.enumerate()].count("slo-otel-export") == 1
+    assert until(lambda: [thread.name for thread in threading.enumerate()].count("slo-otel-export") == 1)
     collector.behave = accepts
     assert exports.flush(outgoing(9, 90), 5.0)
     assert _good(collector.bodies[-1]) == 9
     assert exports.shutdown(outgoing(9, 91), 5.0)
+
+
+class _Providers:
+    """Credential providers of other distributions."""
+
+    def __init__(self, gives: object) -> None:
+        self.gives = gives
+        self.asked = 0
+
+    def load(self) -> Callable[[], object]:
+        """As an entry point does."""
+        return self._give
+
+    def _give(self) -> object:
+        self.asked += 1
+        return self.gives
+
+
+@pytest.mark.parametrize("gives", [grpc.local_channel_credentials(), "a password"])
+def test_credentials_may_come_from_a_provider(
+    collector: GrpcCollector, monkeypatch: pytest.MonkeyPatch, gives: object
+) -> None:
+    """Found at set-up, and asked for each connection; one that gives something else is a failed export."""
+    providers = _Providers(gives)
+    monkeypatch.setattr(_grpc, "entry_points", lambda **_: (providers,))
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER", f"cloud-{id(providers)}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"127.0.0.1:{collector.port}")
+    assert wanted()
+    exports = looping(ThreadLane())
+    assert exports.flush(outgoing(1), 5.0) is isinstance(gives, grpc.ChannelCredentials)
+    exports.shutdown(outgoing(1, 61), 0.5)
+    assert providers.asked > 0
+
+
+def test_a_provider_that_nobody_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At set-up, by its name."""
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_GRPC_METRICS_CREDENTIAL_PROVIDER", "nobody")
+    with pytest.raises(ConfigurationError, match="'nobody'"):
+        looping(InlineLane())
 
 
 def _good(body: bytes) -> int:
