@@ -131,11 +131,11 @@ class Spans:
             write(self._chosen(span), key, meaning, duration, first_byte)
 
     def _chosen(self, noted: Span | None) -> Span:
-        """The noted span, unless it is over while another is current: then it was of a request within this one."""
+        """The noted span, unless it is over and another is current: then it was of a request within this one."""
+        if noted is not None and (noted is self.nowhere or noted.is_recording()):
+            return noted
         current = self._current()
-        if noted is None or (current.is_recording() and not noted.is_recording() and noted is not self.nowhere):
-            return current
-        return noted
+        return current if noted is None or current.get_span_context().is_valid else noted
 
     def _keep(self, cell: Cell, value: float, first_byte: float | None, span: Span, *, bad: bool) -> None:
         context = span.get_span_context()

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import HTTPException
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from slo_otel.instrumentation import ASGIApp, ExemplarFilter, SpanAttributes, activate, traced
+from slo_otel.instrumentation import (
+    ASGIApp,
+    ExemplarFilter,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    SpanAttributes,
+    activate,
+    instrument,
+    traced,
+)
 from slo_otel.recorder import Exemplar
 from tests.instrumentation.asgi_fake import exchange
-from tests.instrumentation.asgi_world import World, running
+from tests.instrumentation.asgi_world import World, make_plan, running
 from tests.spans.test_coexistence import (
     ORDERS,
     Install,
@@ -115,3 +129,69 @@ async def test_a_bad_request_is_written_to_its_span(
 
 def slo_part(span: ReadableSpan) -> dict[str, object]:
     return {name: value for name, value in (span.attributes or {}).items() if name.startswith("slo.")}
+
+
+async def _chat(scope: Scope, receive: Receive, send: Send) -> None:
+    """Accepts, and fails."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    raise ValueError("gone")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("installs", [(otel_around, ours_around), (ours_around, otel_around)], ids=_name)
+async def test_a_connection_has_its_span_too(installs: tuple[Install, ...], traced: Traced) -> None:
+    """A websocket that ends badly is an exemplar with the span that opentelemetry made for it."""
+    app: ASGIApp = _chat
+    with running(make_plan(websocket=True)) as world:
+        for install in installs:
+            app = install(app, traced)
+        listening(world)
+        incoming = [{"type": "websocket.connect"}]
+
+        async def receive() -> Message:
+            return incoming.pop()
+
+        async def send(message: Message) -> None:
+            assert message["type"] == "websocket.accept"
+
+        with pytest.raises(ValueError, match="gone"):
+            await app({"type": "websocket", "path": "/chat/1", "headers": [], "query_string": b""}, receive, send)
+    [span] = traced.served()
+    assert span.context is not None
+    found = exemplars(world)
+    assert found
+    assert {(each.trace_id, each.span_id) for _, each in found} == {(span.context.trace_id, span.context.span_id)}
+
+
+@pytest.mark.asyncio
+async def test_a_request_within_a_request_keeps_its_span_to_itself(traced: Traced) -> None:
+    """A handler that calls another application in the process: the inner request's span is not the outer one's."""
+    inner = otel_around(shop(), traced)
+    app = shop()
+
+    @app.get("/outer")
+    async def outer() -> None:
+        with trace.use_span(trace.INVALID_SPAN):  # as a client that hands no context on
+            await exchange(inner, "/orders/1")
+        raise HTTPException(503)
+
+    with running() as world:
+        listening(world)
+        await exchange(instrument(app), "/outer")
+    own = [each for each in spans_of(traced, "/outer") if each.context]
+    assert own
+    ids = {(each.context.trace_id, each.context.span_id) for each in own if each.context}
+    assert {(each.trace_id, each.span_id) for _, each in exemplars(world)} <= ids
+    assert [bool(slo_part(each)) for each in own] == [True]
+    assert not [each for each in spans_of(traced, "/orders/1") if slo_part(each)]
+
+
+@pytest.mark.asyncio
+async def test_a_request_that_nobody_samples_is_no_exemplar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no trace to lead to."""
+    traces = Traced(ALWAYS_OFF)
+    traces.installed(monkeypatch)
+    world = await _visited((otel_fastapi, ours_in_place), traces, "/down", "/boom")
+    assert exemplars(world) == []
+    assert sum(world.counts().values()) == 2
