@@ -168,18 +168,18 @@ class Runtime:
     def step(self) -> None:
         """Do what is due now."""
         self._driver.step()
-        with guard("tracing"):
-            self._look()
+        self._look()
 
     def _look(self) -> None:
         """Bind every call site anew once somebody traces; not after a `shutdown` that has just begun."""
-        with self._lock:
+        with guard("tracing"), self._lock:
             if self.running and instrumentation.active() is self._active and self._tracing.look(self._active):
                 instrumentation.activate(self._active)
 
     def flush(self, timeout: float) -> bool:
         """Send everything recorded until now. False when it did not arrive in time, and after `shutdown`."""
         if self._on_call:
+            self._look()
             self._driver.tick()
         return self.running and self._driver.flush(timeout)
 
