@@ -75,16 +75,22 @@ def starlette(measure: Measure, patches: Patches) -> Action:
     """For `starlette.applications`; FastAPI's application is one of Starlette's."""
 
     def imported(module: ModuleType) -> None:
-        patches.put(module.Starlette, "middleware_stack", _Stack(measure))
+        patches.put(_own(module, "Starlette"), "middleware_stack", _Stack(measure))
 
     return imported
+
+
+def _own(module: ModuleType, name: str) -> Any:
+    """A class that was defined in the module, where an agent has put one of its own into that place."""
+    found: type = getattr(module, name)
+    return next((each for each in found.__mro__ if each.__module__ == module.__name__), found)
 
 
 def flask(measure: Measure, patches: Patches) -> Action:
     """For `flask.app`: at the first request, when nobody puts anything around `wsgi_app` any more."""
 
     def imported(module: ModuleType) -> None:
-        application: Any = module.Flask
+        application = _own(module, "Flask")
         init, call = application.__init__, application.__call__
 
         @wraps(init)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
@@ -51,9 +50,7 @@ def instrument(app: AppT, *, attributes: Extractor | None = None) -> AppT:
 
 
 def _application(app: object) -> _Application:
-    starlette = sys.modules.get("starlette.applications")
-    known = getattr(starlette, "Starlette", None)
-    if known is not None and isinstance(app, known) and isinstance(app, _Application):
+    if _is_starlette(type(app)) and isinstance(app, _Application):
         return app
     given = f"the class {app.__name__}" if isinstance(app, type) else f"a {type(app).__name__}"
     raise ConfigurationError(
@@ -61,6 +58,13 @@ def _application(app: object) -> _Application:
         f"for another ASGI application write `app = SLOMiddleware(app)` as the last line of its module, "
         f"for another WSGI application the same with slo_otel.wsgi.SLOMiddleware"
     )
+
+
+def _is_starlette(kind: type) -> bool:
+    """By name: opentelemetry's instrumentation puts a class of its own into Starlette's module, which FastAPI's
+    application is not one of.
+    """
+    return any((each.__module__, each.__name__) == ("starlette.applications", "Starlette") for each in kind.__mro__)
 
 
 def _wrap_flask(app: Any, attributes: Extractor | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
@@ -97,6 +98,21 @@ def test_an_application_that_only_configures_is_measured_by_its_handle(policy: s
     handle = slo_otel.configure(policy, clock=ManualClock())
     TestClient(application()).get("/orders/1")
     assert handle is current()
+    assert counted() == 1
+
+
+def test_fastapi_is_measured_beside_an_agent_that_replaces_starlettes_class(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenTelemetry's instrumentation of Starlette does so; FastAPI's class goes on from the one before."""
+
+    class Replaced(Starlette):
+        pass
+
+    monkeypatch.setattr("starlette.applications.Starlette", Replaced)
+    begin(policy)
+    app = FastAPI()
+    assert TestClient(app).get("/nowhere").status_code == 404
     assert counted() == 1
 
 
