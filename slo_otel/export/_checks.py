@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.export import _settings as settings
+from slo_otel.export._config_file import say_unread
 from slo_otel.export._disabled import sdk_disabled
 from slo_otel.export._environment import GRPC, HTTP, endpoint, first, otlp, protocol, spellings
 
@@ -41,6 +42,7 @@ def wanted() -> bool:
     _provider()
     if _secure():
         _files(settings.tls())
+    say_unread(endpoint())
     return True
 
 

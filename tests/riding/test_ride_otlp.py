@@ -13,8 +13,11 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from slo_otel.errors import ConfigurationError
 from slo_otel.export import RideAlongOtlp, _ride_otlp, wanted
 from slo_otel.receive import Receiver
+from slo_otel.runtime._configure import start
+from slo_otel.testing import ManualClock
 from tests.auto.services import counted, serving
 from tests.auto.shops import EXPECTED, SHOPS
+from tests.runtime.samples import PLAN
 
 
 @pytest.fixture
@@ -98,3 +101,25 @@ def test_where_no_sdk_reads_the_variable_our_own_loop_sends(monkeypatch: pytest.
     """`configure()` in a process without the launcher, with the same environment."""
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "slo_otel")
     assert wanted()
+
+
+def test_a_configuration_file_that_our_own_loop_does_not_read_is_no_secret(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line says where metrics go and how the file can say so."""
+    assert wanted()
+    assert caplog.records == []
+    monkeypatch.setenv("OTEL_CONFIG_FILE", "otel.yaml")
+    assert wanted()
+    assert "which sends to http://localhost:4318" in caplog.text
+    assert "name the exporter slo_otel" in caplog.text
+
+
+def test_with_an_exporter_in_the_file_there_is_nothing_to_say(
+    made: list[RideAlongOtlp], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ours ride along in what the SDK made of the file."""
+    monkeypatch.setenv("OTEL_CONFIG_FILE", "otel.yaml")
+    made.append(RideAlongOtlp())
+    assert start(PLAN, clock=ManualClock()).running
+    assert caplog.records == []
