@@ -78,29 +78,40 @@ class Collector:
     directory: Path
     otlp: int
     prometheus: int
+    grpc: int
 
     @classmethod
     def planned(cls, directory: Path) -> Collector:
         """Free ports and a directory, nothing started."""
-        return cls(directory, free_port(), free_port())
+        return cls(directory, free_port(), free_port(), free_port())
 
     @property
     def endpoint(self) -> str:
-        """For `OTEL_EXPORTER_OTLP_ENDPOINT`."""
+        """For `OTEL_EXPORTER_OTLP_ENDPOINT` over HTTP."""
         return f"http://127.0.0.1:{self.otlp}"
 
+    @property
+    def grpc_endpoint(self) -> str:
+        """The same over gRPC."""
+        return f"http://127.0.0.1:{self.grpc}"
+
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """A Collector that answers on both ports."""
-        environment = {
+    def running(self, config: str = "config.yaml", **more: str) -> Iterator[None]:
+        """A Collector that answers on its ports; `more` is what another configuration reads."""
+        environment = more | {
             "OTLP_PORT": str(self.otlp),
+            "OTLP_GRPC_PORT": str(self.grpc),
             "PROMETHEUS_PORT": str(self.prometheus),
             "OUT_FILE": str(self.directory / "metrics.json"),
         }
-        command = [str(binary()), "--config", str(HERE / "collector" / "config.yaml")]
+        command = [str(binary()), "--config", str(HERE / "collector" / config)]
         with process(command, environment, self.directory / "collector.log") as child:
-            eventually(lambda: child.poll() is None and listens(self.otlp) and listens(self.prometheus), True)
+            eventually(lambda: child.poll() is None and all(map(listens, self._ports)), True)
             yield
+
+    @property
+    def _ports(self) -> tuple[int, ...]:
+        return self.otlp, self.grpc, self.prometheus
 
     def page(self) -> list[Series]:
         """Every series of the Prometheus page."""

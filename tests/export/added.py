@@ -52,6 +52,12 @@ class Added:
                 for series, count, delta in _counted(metric):
                     self._counts[series] = count + (self._counts[series] if delta else 0)
 
+    @property
+    def series(self) -> int:
+        """How many series have a point, also of zero."""
+        with self._lock:
+            return len(self._counts)
+
     def counts(self) -> Counter[Series]:
         """The counts that are not zero."""
         with self._lock:
