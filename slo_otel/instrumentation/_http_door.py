@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from slo_otel.errors import ConfigurationError, swallow
 from slo_otel.instrumentation._active import Active, register
+from slo_otel.instrumentation._classify import classify
 from slo_otel.instrumentation._context import enter, here
 from slo_otel.instrumentation._http import (
     ENDED,
@@ -28,7 +29,7 @@ from slo_otel.instrumentation._http import (
 from slo_otel.instrumentation._http_inner import inside
 from slo_otel.instrumentation._http_notes import note_bad_input, note_fault
 from slo_otel.instrumentation._http_targets import FAILED, BoundTarget, Target
-from slo_otel.plan import OTHER_METHOD, UNMATCHED_ROUTE
+from slo_otel.plan import OTHER_METHOD, UNMATCHED_ROUTE, Outcome
 
 if TYPE_CHECKING:
     from slo_otel.instrumentation._bounds import Scalar
@@ -100,6 +101,11 @@ class _Requests(HttpRequests):
     def is_event_stream(self, started: tuple[int, bool] | None) -> bool:
         """The second."""
         return started is not None and started[1]
+
+    def classified(self, fault: BaseException) -> tuple[Outcome, str | None]:
+        """What is no `Exception` is a server's way to end a worker: gunicorn's SystemExit, a cancelled task."""
+        outcome, error_type = classify(None, fault)
+        return outcome if isinstance(fault, Exception) else Outcome.CANCELLED, error_type
 
 
 class HttpDoor(Generic[R]):

@@ -36,4 +36,20 @@ DEPARTURES: Final[dict[tuple[str, str], Departure]] = {
         Expected("/waiting", 500, Outcome.CANCELLED, "bad", "SystemExit", "server_cancelled"),
         "a WSGI server ends a request by an exception in its worker, gunicorn by SystemExit",
     ),
+    ("django_wsgi", "left_before_the_answer"): Departure(
+        Expected("/polling", 200, Outcome.SUCCESS, "good"),
+        "WSGI tells nobody that a client has gone before a part is written; the answer was given, and counts",
+    ),
+    ("django_wsgi", "server_cancelled"): Departure(
+        Expected("/waiting", 500, Outcome.CANCELLED, "bad", "SystemExit", "server_cancelled"),
+        "a WSGI server ends a request by an exception in its worker, gunicorn by SystemExit",
+    ),
+    ("django_wsgi", "background"): Departure(
+        Expected("/background", 200, Outcome.SUCCESS, "good"),
+        "what Django closes with an answer may raise, but Django tells nobody",
+    ),
+    ("django_asgi", "background"): Departure(
+        Expected("/background", 200, Outcome.SUCCESS, "good"),
+        "what Django closes with an answer may raise, but Django tells nobody",
+    ),
 }

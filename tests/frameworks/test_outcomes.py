@@ -89,8 +89,9 @@ def test_a_request_is_the_event_that_the_table_says(
     with running(tapped=tapped) as runtime:
         case.act(serving)
         until(lambda: counted(runtime))
-        until(lambda: runtime.limit("after_body_errors") >= case.expected.after_body_errors)
-        assert seen(runtime) == expected_of(world, case)
+        expected = expected_of(world, case)
+        until(lambda: runtime.limit("after_body_errors") >= expected.after_body_errors)
+        assert seen(runtime) == expected
 
 
 # A thread of a server that ends by SystemExit is what gunicorn does, and pytest minds.

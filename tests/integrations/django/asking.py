@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -74,24 +71,12 @@ def ask_wsgi(
     return Answer(given["status"], b"".join(parts), given["headers"], raised)
 
 
-@contextmanager
-def unclosed() -> Iterator[None]:
-    """Django leaves the file of the body open when an exception or a cancellation goes through its ASGI handler."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Unclosed file", ResourceWarning)
-        yield
-
-
 def ask_asgi(
     app: ASGIApp, path: str, method: str = "GET", body: bytes = b"", kind: str = "", **more: Any
 ) -> Answer:
     """The same under ASGI; `more` goes to `exchange`."""
     headers = [("host", "shop"), *([("content-type", kind)] if kind else [])]
-    with unclosed():
-        got = asyncio.run(exchange(app, path, method, headers=headers, body=body, **more))
-        if got.raised is not None:
-            got.raised = got.raised.with_traceback(None)
-            gc.collect()
+    got = asyncio.run(exchange(app, path, method, headers=headers, body=body, **more))
     status = got.status if got.messages else 0
     found = {name.decode(): value.decode() for name, value in (got.messages[0]["headers"] if got.messages else ())}
     return Answer(status, got.body if got.messages else b"", found, got.raised)

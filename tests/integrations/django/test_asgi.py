@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from slo_otel_django.asgi import get_asgi_application
 from tests.instrumentation.asgi_fake import exchange, http_scope
 from tests.instrumentation.asgi_world import World, running
 from tests.integrations.django import views
-from tests.integrations.django.asking import ask_asgi, unclosed
+from tests.integrations.django.asking import ask_asgi
 from tests.integrations.django.project import HERE, OURS, asgi
 
 REQUEST: Message = {"type": "http.request", "body": b"", "more_body": False}
@@ -117,13 +116,6 @@ async def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen")
 
 
-def stopping(serve: Callable[[], Coroutine[object, object, None]]) -> None:
-    """Run a server until `serve` returns, and then end its loop."""
-    with unclosed():
-        asyncio.run(serve())
-        gc.collect()
-
-
 def test_a_server_that_stops_cancels() -> None:
     """At the end of the loop every task is cancelled: the server's doing, and bad."""
 
@@ -133,7 +125,7 @@ def test_a_server_that_stops_cancels() -> None:
         await until(views.entered.is_set)
 
     with running() as world:
-        stopping(serve)
+        asyncio.run(serve())
         assert cancelled(world) == (Outcome.CANCELLED, True, 500, "bad")
 
 
@@ -148,7 +140,7 @@ def test_a_server_that_gives_a_request_up_cancels() -> None:
         await asyncio.sleep(0.01)
 
     with running() as world:
-        stopping(serve)
+        asyncio.run(serve())
         assert cancelled(world) == (Outcome.CANCELLED, True, 500, "bad")
 
 
@@ -166,7 +158,7 @@ def test_a_stream_of_a_server_that_stops_is_cancelled_by_it() -> None:
         await begun.wait()
 
     with running() as world:
-        stopping(serve)
+        asyncio.run(serve())
         assert cancelled(world) == (Outcome.CANCELLED, True, 200, "bad")
 
 

@@ -17,20 +17,23 @@ from tests.integrations.django.asking import ask_wsgi, environ
 from tests.integrations.django.project import wsgi
 
 
-@pytest.mark.parametrize(
-    ("path", "settings", "error_type"),
-    [
-        ("/raising/boom/", {"DEBUG_PROPAGATE_EXCEPTIONS": True}, "ZeroDivisionError"),
-        ("/raising/exit/", {}, "SystemExit"),
-    ],
-)
-def test_what_leaves_django_is_counted_and_goes_on(path: str, settings: dict[str, object], error_type: str) -> None:
-    """An exception that Django lets through, and one that ends a worker, reach the server as they were."""
-    with running() as world, override_settings(**settings):
-        answer = ask_wsgi(wsgi(), path)
+def test_an_exception_that_django_lets_through_is_counted_and_goes_on() -> None:
+    """With DEBUG_PROPAGATE_EXCEPTIONS the middleware sees the exception itself, and so does the server."""
+    with running() as world, override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True):
+        answer = ask_wsgi(wsgi(), "/raising/boom/")
         key = world.key()
-    assert type(answer.raised).__name__ == error_type
-    assert (key.status, key.outcome, key.error_type) == (500, Outcome.EXCEPTION, error_type)
+    assert isinstance(answer.raised, ZeroDivisionError)
+    assert (key.status, key.outcome, key.error_type) == (500, Outcome.EXCEPTION, "ZeroDivisionError")
+
+
+def test_what_ends_a_worker_is_the_servers_doing() -> None:
+    """gunicorn ends a worker that takes too long by `SystemExit`, which passes through Django."""
+    with running() as world:
+        answer = ask_wsgi(wsgi(), "/raising/exit/")
+        key = world.key()
+        assert world.verdict() == "bad"
+    assert isinstance(answer.raised, SystemExit)
+    assert (key.outcome, key.by_server, key.error_type) == (Outcome.CANCELLED, True, "SystemExit")
 
 
 def test_a_stream_is_timed_to_its_last_part() -> None:
