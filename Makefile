@@ -59,7 +59,7 @@ upstream: $(STAMP) ## Starlette's and FastAPI's own test suites, bare and around
 bench: $(BENCH)/.installed ## ours and the peers on the same work, about ten minutes; QUICK=1, ONLY="record calls", OUT=x.json
 	$(BENCH)/bin/python -m benchmarks run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out $(OUT))
 
-wheel: $(STAMP) ## build sdist and wheel, install the wheel alone in a new environment, try it
+wheel: $(STAMP) ## build every sdist and wheel, install each in new environments, try them
 	$(BIN)/python tools/wheel.py
 
 interpreters: $(STAMP) ## the tests on every other supported interpreter found
