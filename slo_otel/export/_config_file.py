@@ -16,8 +16,9 @@ def say_unread(endpoint: str) -> None:
     file = os.environ.get("OTEL_CONFIG_FILE", "").strip()
     if file:
         logger.warning(
-            "slo_otel: OTEL_CONFIG_FILE=%s says nothing to slo_otel, which sends to %s as the other OTEL_* variables "
-            "have it; name the exporter slo_otel in the file's meter_provider, or set OTEL_METRICS_EXPORTER=none",
+            "slo_otel: OTEL_CONFIG_FILE=%s says nothing to slo_otel, which sends to %s as the other OTEL_* "
+            "variables have it; name the exporter slo_otel in the file's meter_provider, "
+            "or set OTEL_METRICS_EXPORTER=none",
             file,
             endpoint,
         )
