@@ -162,34 +162,31 @@ class SLOMiddleware:
             return self.app(environ, start_response)
         around = here()
         if (around or FRAME in environ) and inside(requests, environ, environ, around):
-            return self.app(environ, start_response)
+            return self.app(environ, _noting(environ, start_response))
         perf = requests.perf
         frame: Request = [None, requests, around, environ, False, requests, perf(), None, False, False, False]
         environ[FRAME] = frame
         enter(frame)
 
         # Defaults stand for cells, and types are nowhere, since each is one more object for each request.
-        def begin(  # type: ignore[no-untyped-def] # types are objects
-            status, headers, exc_info=None, start_response=start_response, frame=frame, announces=requests.announces
-        ):
+        def begin(status, headers, exc_info=None, start_response=start_response, frame=frame):  # type: ignore[no-untyped-def] # types are objects
             if exc_info is None:
                 write = start_response(status, headers)
             else:
                 write = start_response(status, headers, exc_info)
                 _note_answered_for(frame, exc_info)
             try:
-                frame[STARTED] = (status, headers)
                 request = frame[SCOPE].get(REQUEST)
+                if request is None:
+                    frame[STARTED] = (status, headers, None)
+                    write = partial(written, frame, write)
+                else:  # Werkzeug's response, which does not write
+                    frame[STARTED] = (status, headers, getattr(request, "url_rule", None) or status[:3])
+                if frame[REQUESTS].announces:
+                    frame[REQUESTS].announce(course(frame))
             except IndexError:  # the event is closed
-                return write
-            if request is not None:
-                try:  # noqa: SIM105 - costs nothing where nothing is raised
-                    frame[SCOPE][RULE] = request.url_rule or status[:3]
-                except AttributeError:  # Werkzeug's own request
-                    pass
-            if announces:
-                frame[REQUESTS].announce(course(frame))
-            return partial(written, frame, write)
+                pass
+            return write
 
         try:
             body = self.app(environ, begin)
@@ -204,7 +201,18 @@ class SLOMiddleware:
         if wrapper is not None and _is_for_server(body, wrapper):
             finished(frame)
             return body
-        return (_SizedBody if hasattr(kind, "__len__") else _Body)(frame, body)
+        return (_SizedBody if hasattr(body, "__len__") else _Body)(frame, body)
+
+
+def _noting(environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
+    """For a request that a middleware of ours around this one has: where it went, said when its answer begins."""
+
+    def begin(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        if rule := getattr(environ.get(REQUEST), "url_rule", None):
+            environ[RULE] = rule
+        return start_response(status, headers, *exc_info)
+
+    return begin
 
 
 def _note_answered_for(frame: Request, exc_info: Any) -> None:

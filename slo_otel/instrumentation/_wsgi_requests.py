@@ -14,6 +14,7 @@ from slo_otel.instrumentation._context import SCOPE
 from slo_otel.instrumentation._http import (
     ENDED,
     FIRST,
+    FRAME,
     LEFT,
     REQUESTS,
     STARTED,
@@ -27,18 +28,32 @@ from slo_otel.instrumentation._http import (
     valid,
 )
 from slo_otel.instrumentation._http_targets import FAILED, BoundTarget
-from slo_otel.instrumentation._wsgi_routes import RuleTable
+from slo_otel.instrumentation._wsgi_routes import RULE, RuleTable
 from slo_otel.plan import Outcome
 
 if TYPE_CHECKING:
     from slo_otel.instrumentation._active import Active
 
 Headers: TypeAlias = list[tuple[str, str]]
-Started: TypeAlias = tuple[str, Headers]
-"""What an application began its answer with: `200 OK`, and the headers."""
+Started: TypeAlias = tuple[str, Headers, object]
+"""What an application began its answer with: `200 OK`, the headers, and where the request went as far as Flask has
+said by then: a rule, or the status of an answer that no rule gave."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _AT_ONCE: Final = 0.001
 """Seconds. An answer whose only part came so shortly before its end is none that is judged by its first byte."""
+
+
+_codes: dict[str, int] = {}
+"""The numbers of status lines that there were: parsing one costs several times what the look-up does."""
+_MOST_LINES: Final = 1_000
+"""Status lines that are remembered, since an application may make them up."""
+
+
+def _code(line: str) -> int:
+    code = valid(int(line[:3]))
+    if len(_codes) < _MOST_LINES:
+        _codes[line] = code
+    return code
 
 
 class WsgiRequests(HttpRequests):
@@ -59,8 +74,10 @@ class WsgiRequests(HttpRequests):
         return scope
 
     def find(self, scope: Carrier) -> BoundTarget:
-        """From the environ, after routing."""
-        return self.table.find(scope)
+        """From what was noted when the answer began, else from the environ after routing."""
+        frame: Request = scope.get(FRAME) or []
+        started = frame[STARTED] if len(frame) > LEFT and frame[SCOPE] is scope else None
+        return self.table.find(scope, started and started[2])
 
     def method(self, scope: Carrier) -> str:
         """The method, bounded."""
@@ -69,7 +86,7 @@ class WsgiRequests(HttpRequests):
     def status(self, started: Started | None) -> int:
         """The number that the status line begins with."""
         try:
-            return FAILED if started is None else valid(int(started[0][:3]))
+            return FAILED if started is None else _codes.get(started[0]) or _code(started[0])
         except (TypeError, ValueError):
             return FAILED
 
@@ -92,8 +109,8 @@ def finished(frame: Request, first: float = 0.0) -> None:
     try:
         _, holder, outer, environ, _, requests, began, started, several, _, gone = frame
         now = requests.perf()
-        target = requests.known[id(environ.get("slo_otel.rule"))]
-        cell = target.cells[environ["REQUEST_METHOD"]][int(started[0][:3])]
+        status, _, rule = started
+        cell = requests.known[id(rule)].cells[environ["REQUEST_METHOD"]][_codes[status]]
     except (KeyError, TypeError, ValueError):  # nothing bound to it yet, nothing started, or closed
         _finished(frame, first)
         return
@@ -153,7 +170,8 @@ def raised(frame: Request, fault: BaseException, first: float = 0.0) -> None:
         after_body(fault)
         return
     frame[FIRST] = frame[FIRST] or first or False
-    if not frame[FIRST]:
+    if not frame[FIRST] and frame[STARTED] is not None:
+        frame[SCOPE][RULE] = frame[STARTED][2]
         frame[STARTED] = None
     frame[REQUESTS].raised(course(frame), fault)
 

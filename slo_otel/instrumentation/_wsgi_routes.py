@@ -21,7 +21,7 @@ from slo_otel.plan import UNMATCHED_ROUTE
 
 REQUEST: Final = "werkzeug.request"
 RULE: Final = "slo_otel.rule"
-"""Where the environ has the rule of the request, or the status of an answer that none gave."""
+"""Where the environ has the rule of the request, where nothing that began an answer has it."""
 _REFUSED: Final = "405"
 _VARIABLE: Final = re.compile(r"<(?:[a-zA-Z_]\w*(?:\(.*?\))?:)?([a-zA-Z_]\w*)>")
 """A variable of a rule: `<converter(arguments):name>`."""
@@ -48,10 +48,10 @@ class RuleTable:
         if not self._applications:
             self.known[id(None)] = self.unmatched
 
-    def find(self, environ: Carrier) -> BoundTarget:
+    def find(self, environ: Carrier, noted: object = None) -> BoundTarget:
         """The target of a request, as far as routing has happened. A fault of ours makes it unmatched."""
         try:
-            rule = environ.get(RULE) or getattr(environ.get(REQUEST), "url_rule", None)
+            rule = noted or environ.get(RULE) or getattr(environ.get(REQUEST), "url_rule", None)
             if rule is None or rule == _REFUSED:
                 rule = self._matched(environ)
             if rule is None or isinstance(rule, str):
