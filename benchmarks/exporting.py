@@ -1,7 +1,8 @@
-"""1,000 latency series and the two ways to send them over OTLP: ours, and the SDK's. Both to the same receiver.
+"""Latency series and the two ways to send them over OTLP: ours, and the SDK's. Both to the same receiver.
 
 One policy entry with `per: [route]`. The SDK sends one histogram a series. Ours sends five points: histograms of
-the valid and of the excluded events, and counts of the good, the bad and the excluded.
+the valid and of the excluded events, and counts of the good, the bad and the excluded. One series in twenty has a
+new event each time: with delta temporality only those are sent.
 """
 
 from __future__ import annotations
@@ -14,17 +15,25 @@ from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from benchmarks import lifetime
 from benchmarks.ours import recorder, request_key, snapshot
 from benchmarks.peers.otel_sdk import ATTRIBUTES
 from slo_otel import policy
-from slo_otel.export import Exports, Lane, Outgoing, Own, Source, Translation
+from slo_otel.export import Exports, Kinds, Lane, Outgoing, Own, Source, Translation
 from slo_otel.plan import Plan
 
 SERIES = 1_000
+MANY = 10_000
+"""As many as the recorder keeps apart unless told otherwise."""
+DELTA = AggregationTemporality.DELTA
+KINDS = {
+    "": Kinds(),
+    "delta": Kinds(DELTA, DELTA, DELTA),
+    "exponential": Kinds(exponential=True),
+}
 PATIENCE = 10.0
 POLICY = """
 version: slo/v1
@@ -41,17 +50,19 @@ def plan() -> Plan:
 
 
 @contextmanager
-def ours(endpoint: str, lane: Lane, values: list[float]) -> Iterator[Export]:
+def ours(
+    endpoint: str, lane: Lane, values: list[float], series: int = SERIES, kinds: Kinds = KINDS[""]
+) -> Iterator[Export]:
     """What the runtime does at a tick that sends: a snapshot, its translation, the requests."""
     compiled = plan()
     registry = recorder(compiled)
-    cells = [registry.cell(request_key(route)) for route in range(SERIES)]
+    cells = [registry.cell(request_key(route)) for route in range(series)]
     for cell in cells:
         for value in values:
             cell.record(value)
     resource = Resource.create()
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
-    exports = Exports(Source(), lane, Translation(compiled, time.time_ns()), lambda: resource, 60 * 10**9)
+    exports = Exports(Source(), lane, Translation(compiled, time.time_ns(), kinds), lambda: resource, 60 * 10**9)
 
     def outgoing() -> Outgoing:
         taken = snapshot(registry)

@@ -1,5 +1,7 @@
 """A snapshot of 1,000 series, in milliseconds of CPU time, beside what the peers do to read as many histograms.
 
+`10k` is one of 10,000.
+
 Mostly idle: one series in twenty has one pending event. The peers' cost does not depend on what is idle.
 """
 
@@ -9,6 +11,7 @@ from collections.abc import Callable
 
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from benchmarks import exporting
 from benchmarks.measure import Effort, Samples, Work, cpu_ns, interleaved, named, scaled
 from benchmarks.ours import recorder, request_key, snapshot
 from benchmarks.peers import otel_sdk, prometheus
@@ -20,10 +23,10 @@ HISTORY = 50
 IDLE_SHARE = 20
 
 
-def ours(every: int, each: int) -> Work:
+def ours(every: int, each: int, series: int = SERIES) -> Work:
     """One snapshot, with `each` values pending in one series of `every`."""
     registry = recorder()
-    cells = [registry.cell(request_key(route)) for route in range(SERIES)]
+    cells = [registry.cell(request_key(route)) for route in range(series)]
     fill(cells, HISTORY)
     snapshot(registry)
     timed = cpu_ns(lambda: snapshot(registry), 1)
@@ -69,6 +72,7 @@ def measure(effort: Effort) -> Samples:
         "mostly idle": ours(IDLE_SHARE, 1),
         "one each": ours(1, 1),
         "ten each": ours(1, 10),
+        "10k": ours(IDLE_SHARE, 1, exporting.MANY),
         "otel sdk": opentelemetry(),
         "prometheus collect": scrape(lambda registry: list(registry.collect())),
         "prometheus page": scrape(prometheus.page),

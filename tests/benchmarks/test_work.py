@@ -81,7 +81,7 @@ def test_both_exports_carry_every_series(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(exporting, "SERIES", 200)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
     with Receiver() as receiver:
-        with exporting.ours(receiver.endpoint, InlineLane(), [0.1, 0.2]) as ours:
+        with exporting.ours(receiver.endpoint, InlineLane(), [0.1, 0.2], 200) as ours:
             ours()
         with exporting.sdk(receiver.endpoint, [0.1, 0.2]) as sdk:
             sdk()
