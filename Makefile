@@ -53,8 +53,8 @@ e2e: $(STAMP) ## the tests against a real OpenTelemetry Collector (needs Go)
 	@$(BIN)/python tools/collector.py
 	$(BIN)/python -m pytest -m e2e tests/e2e
 
-upstream: $(STAMP) ## Starlette's and FastAPI's own test suites, bare and around our middleware; about five minutes
-	@cd tools && ../$(BIN)/python -m upstream
+upstream: $(STAMP) ## the frameworks' own test suites, bare and around our middleware, ten minutes; ONLY="django flask"
+	@cd tools && ../$(BIN)/python -m upstream $(foreach suite,$(ONLY),--suite $(suite))
 
 bench: $(BENCH)/.installed ## ours and the peers on the same work, about ten minutes; QUICK=1, ONLY="record calls", OUT=x.json
 	$(BENCH)/bin/python -m benchmarks run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out $(OUT))

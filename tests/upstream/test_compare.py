@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from upstream.compare import HEADER, complaints, counts, differences, failing_anyway, row, table
+from upstream.compare import HEADER, complaints, counts, differences, failing_anyway, row, table, unexplained
 from upstream.runs import Case, Process, Run
 
 PASSED = Case("passed")
@@ -60,12 +60,12 @@ def test_a_run_without_the_plugin_is_a_complaint() -> None:
 @pytest.mark.parametrize(
     ("test", "said"),
     [
-        (Case("passed", "", 2, 0, 0), "a: 2 connections were sent, none was recorded"),
-        (Case("passed", "", 3, 3, 2), "a: 3 connections reached the middleware, 2 events were recorded"),
-        (Case("passed", "", 0, 1, 2), "a: 1 connections reached the middleware, 2 events were recorded"),
+        (Case("passed", "", 2, 0, 0), "a: 2 requests were sent, none was recorded"),
+        (Case("passed", "", 3, 3, 2), "a: 3 requests reached the middleware, 2 events were recorded"),
+        (Case("passed", "", 0, 1, 2), "a: 1 requests reached the middleware, 2 events were recorded"),
     ],
 )
-def test_events_that_are_not_the_connections_of_their_test_are_a_complaint(test: Case, said: str) -> None:
+def test_events_that_are_not_the_requests_of_their_test_are_a_complaint(test: Case, said: str) -> None:
     """One not seen, one lost and one counted twice, each with the test that shows it."""
     assert [*complaints(ran({"a": test}, SOUND))] == [said]
 
@@ -73,8 +73,11 @@ def test_events_that_are_not_the_connections_of_their_test_are_a_complaint(test:
 @pytest.mark.parametrize(
     ("process", "said"),
     [
-        (Process(3, 3, 2, flushed=True, faults={}), "3 connections, 3 events, 2 exported"),
-        (Process(3, 2, 2, flushed=True, faults={}), "3 connections, 2 events, 2 exported"),
+        (Process(3, 3, 2, flushed=True, faults={}), "3 events, 2 exported"),
+        (
+            Process(3, 2, 2, flushed=True, faults={}),
+            "in all, 6 requests reached the middleware, 5 events were recorded",
+        ),
         (Process(3, 3, 3, flushed=False, faults={}), "the last flush failed"),
         (Process(3, 3, 3, flushed=True, faults={"the tick": 2}), "faults of ours: {'the tick': 2}"),
     ],
@@ -82,6 +85,39 @@ def test_events_that_are_not_the_connections_of_their_test_are_a_complaint(test:
 def test_totals_that_disagree_and_faults_are_complaints(process: Process, said: str) -> None:
     """Three counts have to be one number, the last flush arrives, and nothing of ours failed."""
     assert [*complaints(ran({"a": PASSED}, SOUND, process))] == [said]
+
+
+def test_one_process_may_not_make_up_for_another() -> None:
+    """An event too many here and one too few there are two mistakes."""
+    few, many = Process(3, 2, 2, flushed=True, faults={}), Process(3, 4, 4, flushed=True, faults={})
+    assert [*complaints(ran({"a": PASSED}, few, many))] == ["3 requests, 4 events"]
+
+
+def test_a_count_may_differ_for_a_reason_and_by_no_more() -> None:
+    """What pins.toml names is no complaint, nor in the totals; anything beside it is one, and so is an idle reason."""
+    tests, reasons = (
+        {"a": Case("passed", "", 2, 2, 1), "b": Case("passed", "", 1, 1, 1)},
+        {"a": "one scope for two"},
+    )
+    process = Process(opened=3, recorded=2, exported=2, flushed=True, faults={})
+    assert [*complaints(ran(tests, process), reasons)] == []
+    assert [*complaints(ran(tests, process, process), reasons)] == [
+        "in all, 6 requests reached the middleware, 4 events were recorded"
+    ]
+    assert [*complaints(ran(tests, process), reasons | {"b": "idle", "not run": "now"})] == [
+        "b: each of its requests is one event; pins.toml says they are not"
+    ]
+
+
+def test_a_difference_needs_its_reason_and_a_reason_its_difference() -> None:
+    """One without the other is to be looked at; tests that were not run this time say nothing."""
+    bare, ours = ran({"a": PASSED, "b": PASSED}), ran({"a": Case("failed", "boom"), "b": PASSED})
+    different = differences(bare, ours)
+    assert unexplained(different, bare, {}) == {"a": "passed -> failed boom"}
+    assert unexplained(different, bare, {"a": "by its nature", "not run": "now"}) == {}
+    assert unexplained(different, bare, {"a": "by its nature", "b": "once"}) == {
+        "b": "differs, says pins.toml; it does not"
+    }
 
 
 def test_the_table_has_both_sides_of_a_suite_below_each_other() -> None:

@@ -21,7 +21,7 @@ def test_suites_that_agree_end_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert report([Pair(SUITE, BARE_RUN, ours)], sys.executable) == 0
     said = capsys.readouterr().out
     assert [line.split()[:2] for line in said.splitlines()[1:3]] == [["demo-1.0", "bare"], ["demo-1.0", "ours"]]
-    assert "demo-1.0: all 2 tests end alike" in said
+    assert "demo-1.0: 2 tests of 2 end alike, each request is one event" in said
     assert "fail on this machine without us, and alike with us:\n  t.py::b: as root" in said
 
 
@@ -39,7 +39,7 @@ def test_wrong_counts_fail_though_every_test_ends_alike(capsys: pytest.CaptureFi
     assert report([Pair(SUITE, BARE_RUN, BARE_RUN)], sys.executable) == 1
     said = capsys.readouterr().out
     assert "our own counts are wrong\n  nothing was counted" in said
-    assert "end alike;" not in said
+    assert "end alike," not in said
 
 
 def test_single_tests_need_their_suite(capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,9 +145,14 @@ def run_demo(place: Path, variant: str, source: str, workers: int = 0) -> Run:
     told = place / "outcomes.json"
     (place / "pyproject.toml").write_text("[tool.pytest.ini_options]\nxfail_strict = true\n", encoding="utf-8")
     (place / "test_demo.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", *options(SUITE, variant, workers), *SUITE.tests]
+    command = [sys.executable, *options(SUITE, variant, workers), *SUITE.tests]
     subprocess.run(
-        command, check=False, cwd=place, env=surroundings(SUITE, place, told), capture_output=True, timeout=60
+        command,
+        check=False,
+        cwd=place,
+        env=surroundings(SUITE, variant, place, told),
+        capture_output=True,
+        timeout=60,
     )
     return read(told.read_text(encoding="utf-8"), 1.0)
 
@@ -187,7 +192,7 @@ def test_a_broken_middleware_is_found(tmp_path: Path) -> None:
     assert [*differences(bare, ours)] == ["test_demo.py::test_fastapi"]
     assert [process.opened for process in ours.processes] == [2]
     assert [line for line in complaints(ours) if "test_a_router" in line] == [
-        "test_demo.py::test_a_router: 1 connections were sent, none was recorded"
+        "test_demo.py::test_a_router: 1 requests were sent, none was recorded"
     ]
 
 
@@ -201,7 +206,7 @@ def test_nothing_of_the_caller_reaches_the_tests(tmp_path: Path, monkeypatch: py
     """An exporter, a plugin or a switch of ours in the caller's environment would make the two sides differ."""
     for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "SLO_OTEL_DISABLED", "PYTEST_ADDOPTS", "PYTHONWARNINGS"):
         monkeypatch.setenv(name, "1")
-    kept = surroundings(SUITE, tmp_path, tmp_path / "told")
+    kept = surroundings(SUITE, OURS, tmp_path, tmp_path / "told")
     assert {name for name in kept if name.startswith(("OTEL_", "SLO_OTEL_", "PYTEST", "PYTHON"))} == {
         "SLO_OTEL_POLICY",
         "SLO_OTEL_STRICT",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from upstream import suites
+from upstream.runs import INSIDE
 from upstream.suites import PINS, Suite, UnusableError, check, pinned, unpack
 
 
@@ -26,15 +27,27 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
     return replace(made, sha256=hashlib.sha256(made.archive.read_bytes()).hexdigest())
 
 
-def test_the_pins_name_both_frameworks_completely() -> None:
-    """Each suite has its version, a whole sha256, its tests and the classes that are instrumented."""
-    found = pinned(PINS.read_text(encoding="utf-8"))
-    assert [suite.name for suite in found] == ["starlette", "fastapi"]
-    for suite in found:
+def test_the_pins_name_each_suite_completely() -> None:
+    """Each has its version, a whole sha256, its tests, a way in that is there, and a reason for each exception."""
+    found = {suite.name: suite for suite in pinned(PINS.read_text(encoding="utf-8"))}
+    assert [*found] == ["starlette", "fastapi", "django", "djangorestframework", "werkzeug", "flask"]
+    for suite in found.values():
         assert suite.version
         assert len(bytes.fromhex(suite.sha256)) == 32
         assert suite.tests
-        assert "starlette.applications:Starlette" in suite.applications
+        assert (INSIDE / f"upstream_{suite.door}.py").exists()
+        assert all(len(why) > 20 for why in [*suite.differs.values(), *suite.uncounted.values()])
+    assert "starlette.applications:Starlette" in found["fastapi"].applications
+
+
+def test_djangos_suites_are_those_that_were_asked_for() -> None:
+    """Each part of Django that handles requests is named; they lie below `tests/`, where its script is run."""
+    django = pinned(PINS.read_text(encoding="utf-8"))[2]
+    assert {
+        *("handlers", "middleware", "middleware_exceptions", "async", "asgi", "servers", "test_client"),
+        *("test_client_regress", "urlpatterns", "urlpatterns_reverse", "view_tests"),
+    } <= {*django.tests}
+    assert django.directory == "tests/"
 
 
 def test_an_archive_that_is_not_the_pinned_one_is_refused(suite: Suite) -> None:

@@ -1,9 +1,9 @@
 """Run the suites of the frameworks twice, bare and with our middleware around every application, and compare.
 
-    cd tools; ../.venv/bin/python -m upstream [--suite NAME] [--python PYTHON] [TEST ...]
+    cd tools; ../.venv/bin/python -m upstream [--suite NAME]... [--python PYTHON] [TEST ...]
 
 0 when every test ends alike on both sides and our own counts agree; 1 otherwise, with the tests and how to run them
-again. With TESTs of one suite, only those run, and pytest's own output is shown.
+again. With TESTs of one suite, only those run, and their runner's own output is shown.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ class Pair:
 def asked(suites: Iterable[Suite], arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="upstream", description="Their tests, around our middleware.")
-    parser.add_argument("--suite", choices=[suite.name for suite in suites], help="one of them only")
+    names = [suite.name for suite in suites]
+    parser.add_argument("--suite", action="append", choices=names, help="this one only, or several of them")
     parser.add_argument("--python", default=sys.executable, help="the interpreter to run on")
     parser.add_argument("tests", nargs="*", metavar="TEST", help="only these tests of the suite")
     told = parser.parse_args(arguments)
-    if told.tests and not told.suite:
-        parser.error("TEST needs --suite")
+    if told.tests and len(told.suite or ()) != 1:
+        parser.error("TEST needs --suite, one of them")
     return told
 
 
@@ -66,19 +67,23 @@ def report(pairs: Iterable[Pair], python: str) -> int:
 
 
 def _judged(pair: Pair, python: str) -> bool:
-    title, different = pair.suite.title, compare.differences(pair.bare, pair.ours)
+    title, suite, different = pair.suite.title, pair.suite, compare.differences(pair.bare, pair.ours)
+    wrong = compare.unexplained(different, pair.bare, suite.differs)
     if anyway := compare.failing_anyway(pair.bare, pair.ours):
         print(compare.listed(f"{title}: these fail on this machine without us, and alike with us", anyway))
-    if complaints := list(compare.complaints(pair.ours)):
+    if known := {
+        name: why for name, why in ({**suite.differs, **suite.uncounted}).items() if name in pair.bare.tests
+    }:
+        print(compare.listed(f"{title}: these are not alike, for a reason", known))
+    if complaints := list(compare.complaints(pair.ours, suite.uncounted)):
         print("\n  ".join([f"{title}: our own counts are wrong", *complaints]))
-    if different:
-        print(compare.listed(f"{title}: these depend on us", different))
-        print(f"to run one of them again, both ways:\n  {_again(pair.suite, python)} '{next(iter(different))}'")
-    if not different and not complaints:
-        print(
-            f"{title}: all {len(pair.bare.tests)} tests end alike; each connection is one event; no fault of ours"
-        )
-    return bool(different or complaints)
+    if wrong:
+        print(compare.listed(f"{title}: these depend on us", wrong))
+        print(f"to run one of them again, both ways:\n  {_again(suite, python)} '{next(iter(wrong))}'")
+    if not wrong and not complaints:
+        number = len(pair.bare.tests)
+        print(f"{title}: {number - len(different)} tests of {number} end alike, each request is one event")
+    return bool(wrong or complaints)
 
 
 def _again(suite: Suite, python: str) -> str:
@@ -92,7 +97,7 @@ def main() -> int:
     told = asked(suites)
     try:
         python = place.made(told.python, suites)
-        pairs = [both(suite, python, told.tests) for suite in suites if told.suite in (None, suite.name)]
+        pairs = [both(suite, python, told.tests) for suite in suites if not told.suite or suite.name in told.suite]
     except UnusableError as why:
         print(why, file=sys.stderr)
         return 1

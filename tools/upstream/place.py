@@ -1,4 +1,4 @@
-"""The environment that the suites run in: their pinned test dependencies, both frameworks, and this package."""
+"""The environment that the suites run in: their pinned test dependencies, the frameworks, and our distributions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import environment
 from upstream.suites import CACHE, HERE, PINS, ROOT, Suite, UnusableError, fetch
 
 REQUIREMENTS: Final = HERE / "requirements.txt"
-_FILES: Final = (REQUIREMENTS, PINS, ROOT / "pyproject.toml")
+OURS: Final = (ROOT, ROOT / "integrations" / "django")
+_FILES: Final = (REQUIREMENTS, PINS, *(each / "pyproject.toml" for each in OURS))
 _VERSION: Final = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
@@ -38,8 +39,9 @@ def made(python: str, suites: Iterable[Suite]) -> Path:
     for suite in suites:
         fetch(suite, inside)
     if known != wanted or not stamp.exists():
+        ours = [word for each in OURS for word in ("--editable", str(each))]
         archives = [str(suite.archive) for suite in suites]
-        environment.install(inside, "--requirement", str(REQUIREMENTS), "--editable", str(ROOT), *archives)
+        environment.install(inside, "--requirement", str(REQUIREMENTS), *ours, *archives)
         stamp.write_text(wanted, encoding="utf-8")
     return inside
 

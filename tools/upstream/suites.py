@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import tarfile
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,18 +28,31 @@ class Suite:
     sha256: str
     """Of the source distribution."""
     tests: tuple[str, ...]
-    """What pytest is given, relative to the unpacked distribution."""
+    """What the runner is given: directories of tests, relative to `directory`."""
     arguments: tuple[str, ...]
     """Further options of pytest."""
     path: tuple[str, ...]
     """Directories of the distribution on the import path."""
     applications: tuple[str, ...]
     """The classes whose instances are instrumented, as `module:name`."""
+    door: str = "asgi"
+    """How our middleware gets around them: `asgi`, `wsgi` or `django`."""
+    runner: str = "pytest"
+    """What runs them: `pytest`, or `runtests.py`, Django's own script, whose tests are unittest's."""
+    differs: Mapping[str, str] = field(default_factory=dict)
+    """Tests that end otherwise with any middleware around the application, and why."""
+    uncounted: Mapping[str, str] = field(default_factory=dict)
+    """Tests whose requests are not one event each, and why."""
 
     @property
     def title(self) -> str:
         """Name and version, as the distribution's directory has them."""
         return f"{self.name}-{self.version}"
+
+    @property
+    def directory(self) -> str:
+        """Where its tests are run, below the unpacked distribution."""
+        return "tests/" if self.runner == "runtests.py" else ""
 
     @property
     def archive(self) -> Path:
@@ -81,8 +95,8 @@ def check(suite: Suite) -> None:
     with tarfile.open(suite.archive) as archive:
         names = archive.getnames()
     for tests in suite.tests:
-        if not any(name.startswith(f"{suite.title}/{tests}/") for name in names):
-            raise UnusableError(f"{suite.archive.name} ships no {tests}/; pin a version that does")
+        if not any(name.startswith(f"{suite.title}/{suite.directory}{tests}/") for name in names):
+            raise UnusableError(f"{suite.archive.name} ships no {suite.directory}{tests}/; pin a version that does")
 
 
 def unpack(suite: Suite, into: Path) -> Path:

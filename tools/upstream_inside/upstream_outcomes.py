@@ -24,15 +24,20 @@ class Outcomes:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that is skipped or cannot be imported stands for its tests."""
         if not report.passed:
-            self._tests[report.nodeid] = {"outcome": "skipped" if report.skipped else "error", "why": why(report)}
+            ended: dict[str, object] = {"outcome": "skipped" if report.skipped else "error", "why": why(report)}
+            self._tests[self._name(report)] = ended
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Set-up, call and teardown of a test; the worst of them is its outcome."""
-        test = self._tests.setdefault(report.nodeid, {"outcome": "passed", "why": ""})
+        test = self._tests.setdefault(self._name(report), {"outcome": "passed", "why": ""})
         said = outcome(report)
         if said != "passed" and test["outcome"] == "passed":
             test |= {"outcome": said, "why": why(report)}
         test |= dict(pair for pair in report.user_properties if pair[0] == PROPERTY)
+
+    def _name(self, report: pytest.CollectReport | pytest.TestReport) -> str:
+        """The same in whatever directory the suite was unpacked; some tests are named after a file there."""
+        return report.nodeid.replace(str(self._config.rootpath), ".")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:

@@ -1,4 +1,4 @@
-"""Where our middleware is put, and what is counted there.
+"""The way in for ASGI: where our middleware is put, and what is counted there.
 
 Starlette and FastAPI applications are wrapped in place the moment they exist. Whatever else a test client is given
 (a function, a router, a response) is wrapped where it is driven, and Starlette's own ASGI classes (middleware,
@@ -9,67 +9,56 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import wraps
 from types import ModuleType
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import httpx
 import httpx2
 import starlette
 from starlette.applications import Starlette
 from starlette.testclient import TestClient, _TestClientTransport
+from upstream_door import MARK, Door, after
 
 import slo_otel
 from slo_otel.instrumentation import ASGIApp, Receive, Scope, Send
 
-T = TypeVar("T")
 Serve: TypeAlias = Callable[[ASGIApp, Scope, Receive, Send], Awaitable[None]]
 """The `__call__` of a class of ASGI applications."""
 MEASURED: Final = frozenset({"http", "websocket"})
 TRANSPORTS: Final[tuple[type, ...]] = (httpx.ASGITransport, httpx2.ASGITransport)
-_MARK: Final = "slo_otel.upstream"
-"""In the scope of a connection that has reached our middleware."""
 _SIGNATURE: Final = ["self", "scope", "receive", "send"]
 
 
-class Door:
-    """Counts what the tests' clients send, and what of it reaches the outermost of our middlewares."""
+def install(door: Door, handle: slo_otel.Handle) -> None:
+    """Before the first test module is imported: applications are made there."""
+    _count(door)
+    for name in os.environ["UPSTREAM_APPLICATIONS"].split():
+        module, _, attribute = name.partition(":")
+        after(getattr(importlib.import_module(module), attribute), handle.instrument)
+    wrap_driven()
+    wrap_called()
 
-    def __init__(self) -> None:
-        self.sent = self.opened = 0
 
-    def watch(self) -> None:
-        """Count from now on, in every transport that drives an application and in every `SLOMiddleware`."""
-        self._count_sent(_TestClientTransport, "handle_request")
-        for transport in TRANSPORTS:
-            self._count_sent(transport, "handle_async_request")
-        self._count_opened()
+def _count(door: Door) -> None:
+    """Every transport that drives an application, and every `SLOMiddleware`."""
+    door.count_sent(_TestClientTransport, "handle_request")
+    for transport in TRANSPORTS:
+        door.count_sent(transport, "handle_async_request")
+    serve = slo_otel.SLOMiddleware.__call__
 
-    def _count_sent(self, kind: type, name: str) -> None:
-        send: Callable[..., object] = getattr(kind, name)
+    @wraps(serve)
+    async def counted(self: slo_otel.SLOMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in MEASURED:
+            door.open(scope)
+        await serve(self, scope, receive, send)
 
-        @wraps(send)
-        def counted(*args: object) -> object:
-            self.sent += 1
-            return send(*args)
-
-        setattr(kind, name, counted)
-
-    def _count_opened(self) -> None:
-        serve = slo_otel.SLOMiddleware.__call__
-
-        @wraps(serve)
-        async def counted(self_: slo_otel.SLOMiddleware, scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] in MEASURED and _MARK not in scope:
-                scope[_MARK] = True
-                self.opened += 1
-            await serve(self_, scope, receive, send)
-
-        setattr(slo_otel.SLOMiddleware, "__call__", counted)  # noqa: B010 - a method, replaced on purpose
+    setattr(slo_otel.SLOMiddleware, "__call__", counted)  # noqa: B010 - a method, replaced on purpose
 
 
 def measured(app: ASGIApp) -> ASGIApp:
@@ -82,18 +71,6 @@ def wrap_driven() -> None:
     after(TestClient, _wrap_client)
     for transport in TRANSPORTS:
         after(transport, _wrap_transport)
-
-
-def after(kind: type[T], change: Callable[[T], object]) -> None:
-    """Do this to every new instance of a class, as the last thing of its constructor."""
-    build: Callable[..., None] = getattr(kind, "__init__")  # noqa: B009 - the constructor of this very class
-
-    @wraps(build)
-    def built(self: T, *args: object, **kwargs: object) -> None:
-        build(self, *args, **kwargs)
-        change(self)
-
-    setattr(kind, "__init__", built)  # noqa: B010 - a method, replaced on purpose
 
 
 def _wrap_client(client: TestClient) -> None:
@@ -115,7 +92,7 @@ def wrap_called() -> None:
 def _through(serve: Serve) -> Serve:
     @wraps(serve)
     async def served(self: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        below = _MARK in scope or scope["type"] not in MEASURED
+        below = MARK in scope or scope["type"] not in MEASURED
         await (serve(self, scope, receive, send) if below else slo_otel.SLOMiddleware(self)(scope, receive, send))
 
     return served
