@@ -234,6 +234,8 @@ class HttpRequests(ABC):
         event = holder if isinstance(holder, Event) else self.open(course.frame)
         if event.learn is not None:
             event.learn(event)
+        if self._extract is not None:
+            self._add_extracted(event, self._extract)
         fault = self.fault_of(course, status)
         stream = bool(course.first) and self.is_event_stream(course.started)
         return event.key(classify(status, fault)[0])._replace(status=status, event_stream=stream)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fastapi import HTTPException
 from opentelemetry import trace
@@ -20,6 +22,7 @@ from slo_otel.instrumentation import (
     instrument,
     traced,
 )
+from slo_otel.plan import Where
 from slo_otel.recorder import Exemplar
 from tests.instrumentation.asgi_fake import exchange
 from tests.instrumentation.asgi_world import World, make_plan, running
@@ -195,3 +198,17 @@ async def test_a_request_that_nobody_samples_is_no_exemplar(monkeypatch: pytest.
     world = await _visited((otel_fastapi, ours_in_place), traces, "/down", "/boom")
     assert exemplars(world) == []
     assert sum(world.counts().values()) == 2
+
+
+@pytest.mark.asyncio
+async def test_what_the_attributes_callable_says_is_known_before_the_span_is_over(traced: Traced) -> None:
+    """A service level of some tenants alone is named on the span of a request of theirs, though that ends early."""
+    plan = make_plan()
+    indicator = plan.slos[0].indicator
+    where = replace(indicator, selection=replace(indicator.selection, where=Where((("tenant", ("acme",)),))))
+    with running(replace(plan, slos=(replace(plan.slos[0], indicator=where),))) as world:
+        app = instrument(shop(), attributes=lambda scope: {"tenant": scope["query_string"].decode()})
+        listening(world)
+        await exchange(app, "/down", query_string=b"acme")
+        await exchange(app, "/down", query_string=b"other")
+    assert [slo_part(each).get("slo.name") for each in traced.served()] == [("availability",), None]
