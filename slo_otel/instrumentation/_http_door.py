@@ -26,7 +26,7 @@ from slo_otel.instrumentation._http import (
     left,
     valid,
 )
-from slo_otel.instrumentation._http_inner import inside
+from slo_otel.instrumentation._http_inner import surrounding
 from slo_otel.instrumentation._http_notes import note_bad_input, note_fault
 from slo_otel.instrumentation._http_targets import FAILED, BoundTarget, Target
 from slo_otel.plan import OTHER_METHOD, UNMATCHED_ROUTE, Outcome
@@ -163,8 +163,11 @@ class HttpDoor(Generic[R]):
         try:
             carrier = self._carrier(request)
             around = here()
-            if (around or FRAME in carrier) and inside(requests, request, carrier, around):
-                return None
+            if around or FRAME in carrier:
+                outer = surrounding(requests, request, carrier, around)
+                if outer is None:
+                    return None
+                around = outer
             perf = requests.perf
             visit: Visit = [None, requests, around, request, False, requests, perf(), None, False, False, False]
             carrier[FRAME] = visit

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slo_otel.errors import swallow
-from slo_otel.instrumentation._context import Frame
+from slo_otel.instrumentation._context import NOTHING, Frame
 from slo_otel.instrumentation._http import FRAME, INNER, STARTED, Carrier
 from slo_otel.instrumentation._http_notes import carrier_of, frame_in
 
@@ -18,33 +18,34 @@ if TYPE_CHECKING:
     from slo_otel.instrumentation._http import HttpRequests
 
 
-def inside(requests: HttpRequests, scope: object, carrier: Carrier, around: Frame) -> bool:
-    """Whether a middleware of ours has this very request open; it is told to ask `requests` where that went.
+def surrounding(requests: HttpRequests, scope: object, carrier: Carrier, around: Frame) -> Frame | None:
+    """What is around a request that begins; None where a middleware of ours has this very request open.
 
-    `around` is the frame of this context. A carrier that outlived its request says nothing.
+    That one is told to ask `requests` where it went. `around` is the frame of this context; an answer in it that
+    has begun is a stream that nobody closed, and around nothing. A carrier that outlived its request says nothing.
     """
     frame = frame_in(carrier)
+    begun = around[STARTED : STARTED + 1] not in ([], [None])
     try:
-        if frame is None and around and _is_same(around, carrier):
+        if frame is None and around and not begun and _is_same(around, carrier):
             frame = around
         if frame is None:
-            return False
+            return NOTHING if begun else around
         outer = carrier_of(frame)
         if outer is not None:
             outer[INNER] = (requests, scope)
         carrier[FRAME] = frame
     except Exception as fault:  # noqa: BLE001 - a request of the host
         swallow(fault, requests.where)
-    return frame is not None
+    return around if frame is None else None
 
 
 def _is_same(around: Frame, carrier: Carrier) -> bool:
     """Whether the open request of a frame is this one: nothing calls itself by the same method, path and query.
 
-    And nobody hands a request on once its answer has begun: a stream that was dropped, not closed, stays open
-    in its thread, where the next request of its address is another one.
+    And nobody hands a request on once its answer has begun (`surrounding`).
     """
-    outer = None if around[STARTED : STARTED + 1] != [None] else carrier_of(around)
+    outer = carrier_of(around)
     address = None if outer is None else _address(outer)
     return address is not None and address == _address(carrier)
 

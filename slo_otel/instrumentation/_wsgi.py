@@ -25,7 +25,7 @@ from slo_otel.instrumentation._http import (
     checked,
     course,
 )
-from slo_otel.instrumentation._http_inner import inside
+from slo_otel.instrumentation._http_inner import surrounding
 from slo_otel.instrumentation._wsgi_requests import (
     WsgiRequests,
     abandoned,
@@ -161,8 +161,11 @@ class SLOMiddleware:
         if requests is None:
             return self.app(environ, start_response)
         around = here()
-        if (around or FRAME in environ) and inside(requests, environ, environ, around):
-            return self.app(environ, _noting(environ, start_response))
+        if around or FRAME in environ:
+            outer = surrounding(requests, environ, environ, around)
+            if outer is None:
+                return self.app(environ, _noting(environ, start_response))
+            around = outer
         perf = requests.perf
         frame: Request = [None, requests, around, environ, False, requests, perf(), None, False, False, False]
         environ[FRAME] = frame

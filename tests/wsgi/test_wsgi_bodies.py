@@ -255,3 +255,16 @@ def test_the_part_that_is_the_whole_content_length_ends_the_answer() -> None:
         assert isinstance(answer.raised, ZeroDivisionError)
         assert (world.seconds(), world.key().outcome) == (2, Outcome.SUCCESS)
         assert world.limit("after_body_errors") == 1
+
+
+def test_a_stream_that_nobody_closes_takes_no_later_request_for_itself() -> None:
+    """A server that drops a body leaves it open in its thread; the next requests are events of their own."""
+    app = SLOMiddleware(returning(lambda _: iter([b"a", b"b"])), attributes=lambda _: {"category": "money"})
+    with running() as world:
+        dropped = iter(app(environ_of("/dropped"), lambda *_: lambda _data: None))
+        assert next(dropped) == b"a"
+        for path in ("/dropped", "/other"):
+            call(app, path)
+        assert world.one_count() == 2
+        del dropped
+        assert sorted(str(cell.key.outcome) for cell in world.cells()) == ["cancelled", "success"]
