@@ -1,4 +1,4 @@
-"""A Collector that is down, hangs, refuses, or answers 503 or 400 costs a service nothing, and no count."""
+"""A Collector that is down, hangs, refuses, or answers an error costs a service nothing, and no count."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TypeAlias
 
+import grpc
 import pytest
 
 from slo_otel import names
-from slo_otel.receive import Receiver
-from tests.stress import faulty, scaled
+from tests.export.added import Added, Series
+from tests.stress import faulty, faulty_grpc, scaled
 from tests.stress.faulty import Behaviour, Faulty, says
+from tests.stress.faulty_grpc import Answering, GrpcCollector, fails
 
-FAILURES = scaled(60, 300)
+FAILURES: Mapping[str, int] = {"http/protobuf": scaled(60, 300), "grpc": scaled(24, 150)}
+"""How often each fails: HTTP is the default, and gRPC differs in what sends."""
 DEADLINE = 0.2
 SLACK = 0.2
 MB = 1_000_000
@@ -40,25 +45,47 @@ slos:
     window: 1h
 """
 
-OUTAGES: Mapping[str, Behaviour | None] = {
-    "down": None,
-    "hanging": faulty.hangs,
-    "refusing": faulty.resets,
-    "503": says("503 Service Unavailable"),
-    "400": says("400 Bad Request"),
+Outage: TypeAlias = Callable[[int], AbstractContextManager[object]]
+"""A Collector that fails on a port."""
+
+
+def _http(behave: Behaviour) -> Outage:
+    return lambda port: Faulty(behave, port)
+
+
+def _grpc(behave: Answering) -> Outage:
+    return lambda port: GrpcCollector(behave, port)
+
+
+OUTAGES: Mapping[str, Mapping[str, Outage]] = {
+    "http/protobuf": {
+        "down": lambda _: nullcontext(),
+        "hanging": _http(faulty.hangs),
+        "refusing": _http(faulty.resets),
+        "503": _http(says("503 Service Unavailable")),
+        "400": _http(says("400 Bad Request")),
+    },
+    "grpc": {
+        "down": lambda _: nullcontext(),
+        "hanging": _grpc(faulty_grpc.hangs),
+        "refusing": _http(faulty.resets),
+        "UNAVAILABLE": _grpc(fails(grpc.StatusCode.UNAVAILABLE)),
+        "INVALID_ARGUMENT": _grpc(fails(grpc.StatusCode.INVALID_ARGUMENT)),
+    },
 }
-"""How the Collector fails; None is nobody on the port."""
+"""How the Collector fails."""
 
 
 class Service:
     """`outage_service` in a process of its own."""
 
-    def __init__(self, policy: Path, port: int) -> None:
+    def __init__(self, policy: Path, port: int, protocol: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stress.outage_service", str(policy), str(FAILURES)],
+            [sys.executable, "-m", "tests.stress.outage_service", str(policy), str(FAILURES[protocol])],
             env={
                 **os.environ,
                 "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+                "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
                 "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
                 "OTEL_METRIC_EXPORT_INTERVAL": "3600000",
             },
@@ -136,43 +163,61 @@ def _reserved() -> Iterator[int]:
         yield int(held.getsockname()[1])
 
 
+def _good(counts: Mapping[Series, int], name: str, slo: str, verdict: str) -> int:
+    return sum(
+        count
+        for (metric, told), count in counts.items()
+        if metric == name and {("slo.name", slo), ("slo.verdict", verdict)} <= set(told)
+    )
+
+
 @contextmanager
-def _failing(behave: Behaviour | None, port: int) -> Iterator[None]:
-    """The Collector's outage on a port that is ours."""
-    if behave is None:
-        yield
-        return
-    with Faulty(behave, port):
+def _answering(protocol: str, port: int, added: Added) -> Iterator[None]:
+    """A Collector in good health, and what it adds up."""
+
+    def behave(connection: socket.socket, over: threading.Event) -> None:
+        added.take(collector.bodies[-1])
+        says("200 OK")(connection, over)
+
+    with ExitStack() as stack:
+        if protocol == "grpc":
+            stack.enter_context(GrpcCollector(port=port, take=added.take))
+        else:
+            collector = stack.enter_context(Faulty(behave, port))
         yield
 
 
-def _suffered(behave: Behaviour | None, folder: Path) -> Seen:
+def _suffered(protocol: str, failing: Outage, folder: Path) -> Seen:
+    added = Added()
     with ExitStack() as stack:
         port = stack.enter_context(_reserved())
         outage = stack.enter_context(ExitStack())
-        outage.enter_context(_failing(behave, port))
-        service = stack.enter_context(Service(folder / "slo.yaml", port))
+        outage.enter_context(failing(port))
+        service = stack.enter_context(Service(folder / "slo.yaml", port, protocol))
         cost = service.says()
         outage.close()
-        with Receiver(port) as receiver:
+        with _answering(protocol, port, added):
             service.go_on()
             answered = service.says()["answered"]
-            good = receiver.counter(names.EVENTS, slo_name="answered", slo_verdict="good")
-            timed = receiver.counter(names.DURATION, slo_name="fast", slo_verdict="valid")
-        with _failing(behave, port):
+        with failing(port):
             service.go_on()
             end = service.says()
     assert isinstance(answered, int)
-    return Seen(cost, answered, good, timed, end)
+    counts = added.counts()
+    good = _good(counts, names.EVENTS, "answered", "good")
+    return Seen(cost, answered, good, _good(counts, names.DURATION, "fast", "valid"), end)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(300)
-def test_a_collector_that_fails_costs_nothing_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", OUTAGES)
+def test_a_collector_that_fails_costs_nothing_and_loses_nothing(tmp_path: Path, protocol: str) -> None:
     """Five ways to fail at the same time, a service for each: cost, deadlines, and every count later."""
     (tmp_path / "slo.yaml").write_text(POLICY)
-    with ThreadPoolExecutor(len(OUTAGES)) as pool:
-        seen = dict(zip(OUTAGES, pool.map(lambda how: _suffered(how, tmp_path), OUTAGES.values()), strict=True))
+    outages = OUTAGES[protocol]
+    with ThreadPoolExecutor(len(outages)) as pool:
+        found = pool.map(lambda failing: _suffered(protocol, failing, tmp_path), outages.values())
+        seen = dict(zip(outages, found, strict=True))
     print(json.dumps({how: found.cost | found.end for how, found in seen.items()}, indent=1))
-    assert {how: found.faults() for how, found in seen.items()} == {how: [] for how in OUTAGES}
-    assert all(found.answered > FAILURES for found in seen.values())
+    assert {how: found.faults() for how, found in seen.items()} == {how: [] for how in outages}
+    assert all(found.answered > FAILURES[protocol] for found in seen.values())
