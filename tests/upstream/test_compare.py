@@ -94,7 +94,7 @@ def test_one_process_may_not_make_up_for_another() -> None:
 
 
 def test_a_count_may_differ_for_a_reason_and_by_no_more() -> None:
-    """What pins.toml names is no complaint, in the totals neither; anything else is one, and so is an idle reason."""
+    """What pins.toml names is no complaint, in the totals neither; all else is one, and so is an idle reason."""
     tests, reasons = (
         {"a": Case("passed", "", 2, 2, 1), "b": Case("passed", "", 1, 1, 1)},
         {"a": "one scope for two"},

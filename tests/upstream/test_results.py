@@ -47,7 +47,7 @@ def test_each_outcome_of_unittest_has_its_word(told: Path) -> None:
         "is_expected_to_fail": ("xfailed", "AssertionError: as it should"),
         "passes_unexpectedly": ("xpassed", "unexpected success"),
         "has_parts_that_pass": ("passed", ""),
-        "has_parts_that_end_in_every_way": ("error", "(number=2): LookupError: two"),
+        "has_parts_that_end_in_every_way": ("error", "(number=2): KeyError: 'two'"),
         "passes_and_raises_in_its_cleanup": ("error", "KeyError: 'absent'"),
     }
 
