@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -15,7 +17,7 @@ from upstream.suites import CACHE, HERE, PINS, ROOT, Suite, UnusableError, fetch
 
 REQUIREMENTS: Final = HERE / "requirements.txt"
 OURS: Final = (ROOT, ROOT / "integrations" / "django")
-_FILES: Final = (REQUIREMENTS, PINS, *(each / "pyproject.toml" for each in OURS))
+"""Our distributions."""
 _VERSION: Final = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
@@ -47,7 +49,11 @@ def made(python: str, suites: Iterable[Suite]) -> Path:
 
 
 def _digest() -> str:
+    """Of what is installed: the rest of our pyproject.toml, such as the settings of linters, changes nothing here."""
     digest = hashlib.sha256(sys.platform.encode())
-    for path in _FILES:
+    for path in (REQUIREMENTS, PINS):
         digest.update(path.read_bytes())
+    for each in OURS:
+        project = tomllib.loads((each / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        digest.update(json.dumps(project, sort_keys=True).encode())
     return digest.hexdigest()
