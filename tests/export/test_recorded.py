@@ -6,10 +6,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from opentelemetry.sdk.metrics.export import Metric
+from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, Metric
 
 from slo_otel import names, policy
-from slo_otel.export import Outgoing, Own, Translation
+from slo_otel.export import Kinds, Outgoing, Own, Translation
 from slo_otel.plan import (
     CellKey,
     Form,
@@ -33,6 +33,7 @@ DURATIONS = (0.0, 0.125, 0.5, 2.0, 30.0, 300.0)
 OUTCOMES = ((Outcome.SUCCESS, 200), (Outcome.ERROR, 503), (Outcome.TIMEOUT, None), (Outcome.CANCELLED, None))
 
 
+EXPLICIT = Kinds()
 COUNTED = (Form.SUCCESS, Form.ERRORS, Form.LATENCY)
 
 
@@ -60,7 +61,7 @@ def _matched(indicator: Indicator) -> CellKey:
             return CellKey(Kind.HTTP, method="GET", route="/any")
 
 
-def _recorded(plan: Plan) -> tuple[dict[str, Metric], int]:
+def _recorded(plan: Plan, kinds: Kinds = EXPLICIT) -> tuple[dict[str, Metric], int]:
     """Every indicator's event with every outcome and duration, recorded; the metrics, and how many events."""
     clock = ManualClock()
     recorder = Recorder(plan, clock=clock, writer="w", resource={})
@@ -74,7 +75,7 @@ def _recorded(plan: Plan) -> tuple[dict[str, Metric], int]:
     clock.advance(1)
     reading = clock.read()
     taken = recorder.snapshot(reading.wall_ns, reading.mono_ns)
-    found = Translation(plan, reading.wall_ns).metrics(Outgoing(taken, None, Own(taken.limits, 0, 0)))
+    found = Translation(plan, reading.wall_ns, kinds).metrics(Outgoing(taken, None, Own(taken.limits, 0, 0)))
     return {metric.name: metric for metric in found}, events
 
 
@@ -99,6 +100,28 @@ def test_histograms_and_verdicts_of_every_example_policy_agree(path: Path) -> No
                 assert point.count - at_most(point, seconds(slo.objective.under_ns)) == counts[bad]
                 compared += point.count
     assert compared
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_exponential_histograms_hold_the_same_events(path: Path) -> None:
+    """Of every group, valid and excluded: as many as the explicit ones, with the same sum, each in a bucket."""
+    plan = policy.compile(policy.load(path))
+    explicit, exponential = (
+        _recorded(plan, Kinds(exponential=chosen))[0].get(names.DURATION) for chosen in (False, True)
+    )
+    if explicit is None or exponential is None:
+        assert explicit is exponential is None
+        return
+    points = {}
+    for point in exponential.data.data_points:
+        assert isinstance(point, ExponentialHistogramDataPoint)
+        assert point.count == point.zero_count + sum(point.positive.bucket_counts)
+        points[tuple(sorted((name, str(value)) for name, value in (point.attributes or {}).items()))] = point
+    expected = bars(explicit)
+    assert {key: point.count for key, point in points.items()} == {
+        key: each.count for key, each in expected.items()
+    }
+    assert all(point.sum == pytest.approx(expected[key].sum) for key, point in points.items())
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
