@@ -28,11 +28,11 @@ DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 
 
 class Added:
-    """Counts by series, of events and of durations. Thread-safe."""
+    """Counts by series, of events and of durations, over all processes. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[Series] = Counter()
+        self._counts: dict[str, Counter[Series]] = {}
         self.largest = 0
         """Bytes of the largest request."""
         self.requests = 0
@@ -48,20 +48,22 @@ class Added:
     def add(self, data: MetricsData) -> None:
         """What a request holds."""
         for resource in data.resource_metrics:
+            told = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
+            counts = self._counts.setdefault(told.get("service.instance.id", ""), Counter())
             for metric in resource.scope_metrics[0].metrics:
                 for series, count, delta in _counted(metric):
-                    self._counts[series] = count + (self._counts[series] if delta else 0)
+                    counts[series] = count + (counts[series] if delta else 0)
 
     @property
     def series(self) -> int:
         """How many series have a point, also of zero."""
         with self._lock:
-            return len(self._counts)
+            return sum(map(len, self._counts.values()))
 
     def counts(self) -> Counter[Series]:
         """The counts that are not zero."""
         with self._lock:
-            return +self._counts
+            return sum((+counts for counts in self._counts.values()), Counter())
 
 
 def _counted(metric: Metric) -> Iterator[tuple[Series, int, bool]]:
