@@ -100,9 +100,9 @@ def flask(measure: Measure, patches: Patches) -> Action:
 
         @wraps(call)
         def called(self: Any, environ: Any, start_response: Any) -> Any:
-            if _ASKED not in self.__dict__:
-                self.__dict__[_ASKED] = True
+            if _ASKED not in self.__dict__:  # a second request meanwhile waits for the same, and is measured too
                 measure.measure(self)
+                self.__dict__[_ASKED] = True
             return call(self, environ, start_response)
 
         patches.put(application, "__init__", constructed)

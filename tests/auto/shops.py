@@ -37,20 +37,6 @@ async def broken() -> None:
     raise RuntimeError("on purpose")
 """
 
-_STARLETTE = """\
-from starlette.applications import Starlette
-from starlette.responses import Response
-from starlette.routing import Route
-
-async def order(request):
-    return Response(status_code=503 if request.path_params["number"] == 5 else 200)
-
-async def broken(request):
-    raise RuntimeError("on purpose")
-
-app = Starlette(routes=[Route("/orders/{number:int}", order), Route("/broken", broken)])
-"""
-
 _FLASK = """\
 from flask import Flask
 
@@ -144,7 +130,6 @@ class Shop:
 _UVICORN: Final = ("uvicorn", "{module}:app", "--port", "{port}", "--no-access-log")
 SHOPS: Final[Mapping[str, Shop]] = {
     "fastapi": Shop({"shop.py": _FASTAPI}, {"measured.py": _MEASURED}, _UVICORN),
-    "starlette": Shop({"shop.py": _STARLETTE}, {"measured.py": _MEASURED}, _UVICORN),
     "flask": Shop(
         {"shop.py": _FLASK},
         {"measured.py": _MEASURED},
