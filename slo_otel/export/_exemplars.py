@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 from opentelemetry.sdk.metrics import Exemplar
 
 from slo_otel.export._checkpoint import Line, Total
+from slo_otel.export._paced import paced
 from slo_otel.export._series import Attributes, Series, Sharing
 from slo_otel.names import attribute
 from slo_otel.plan import OVERFLOW, CellKey, Fixed, Ruling, Verdict, ruled
@@ -123,7 +124,7 @@ def _timed(ruling: Ruling, kept: Kept) -> tuple[str, float] | None:
 
 def _kept(snapshot: Snapshot, cells: Mapping[CellKey, CellSnapshot]) -> Iterator[tuple[CellSnapshot, Kept]]:
     each = ((cells[key], kept) for key, found in snapshot.exemplars if key in cells for kept in found)
-    return islice(each, _MOST)
+    return paced(islice(each, _MOST))
 
 
 def _told(example: Example, told: Attributes) -> Exemplar:

@@ -7,7 +7,9 @@ place at once leave one of the two there, which is as good an example as the oth
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 _MOST_CELLS: Final = 1_000
 """Cells that have exemplars at a time: what is kept for each is a few kilobytes."""
+_BREATH: Final = 8
+"""Cells that are looked at before others may have the interpreter: at most 0.2 ms."""
 
 
 class Exemplar(NamedTuple):
@@ -68,12 +72,12 @@ class Exemplars:
 
     def read(self, until_ns: int) -> Kept:
         """What is kept of the time up to `until_ns`."""
-        found = ((cell.key, _distinct(places, until_ns)) for cell, places in list(self._places.items()))
+        found = ((cell.key, _distinct(places, until_ns)) for cell, places in self._breathing())
         return tuple((key, kept) for key, kept in found if kept)
 
     def forget(self, until_ns: int) -> None:
         """Make room: what happened up to `until_ns` has arrived."""
-        for cell, places in list(self._places.items()):
+        for cell, places in self._breathing():
             for at, held in enumerate(places):
                 if held is not None and held.at_ns <= until_ns:
                     places[at] = None
@@ -83,6 +87,13 @@ class Exemplars:
     def restart(self) -> None:
         """Forget everything, in the child of a fork: it happened in the parent."""
         self._places.clear()
+
+    def _breathing(self) -> Iterator[tuple[Cell, _Places]]:
+        """Every cell with its places; others may have the interpreter in between."""
+        for at, each in enumerate(list(self._places.items()), 1):
+            if not at % _BREATH:
+                time.sleep(0)
+            yield each
 
     def _opened(self, cell: Cell) -> _Places | None:
         if len(self._places) >= _MOST_CELLS:
