@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
 from benchmarks import lifetime
@@ -34,7 +35,7 @@ KINDS = {
     "delta": Kinds(DELTA, DELTA, DELTA),
     "exponential": Kinds(exponential=True),
 }
-PATIENCE = 10.0
+PATIENCE = 30.0
 POLICY = """
 version: slo/v1
 service: bench
@@ -51,7 +52,12 @@ def plan() -> Plan:
 
 @contextmanager
 def ours(
-    endpoint: str, lane: Lane, values: list[float], series: int = SERIES, kinds: Kinds = KINDS[""]
+    endpoint: str,
+    lane: Lane,
+    values: list[float],
+    series: int = SERIES,
+    kinds: Kinds = KINDS[""],
+    protocol: str = "http/protobuf",
 ) -> Iterator[Export]:
     """What the runtime does at a tick that sends: a snapshot, its translation, the requests."""
     compiled = plan()
@@ -61,7 +67,7 @@ def ours(
         for value in values:
             cell.record(value)
     resource = Resource.create()
-    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
+    os.environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
     exports = Exports(Source(), lane, Translation(compiled, time.time_ns(), kinds), lambda: resource, 60 * 10**9)
 
     def outgoing() -> Outgoing:
@@ -74,6 +80,7 @@ def ours(
         if not exports.flush(outgoing(), PATIENCE):
             raise RuntimeError("our export did not arrive")
 
+    export()  # connects, where the environment says now
     try:
         yield export
     finally:
@@ -81,9 +88,12 @@ def ours(
 
 
 @contextmanager
-def sdk(endpoint: str, values: list[float]) -> Iterator[Export]:
+def sdk(endpoint: str, values: list[float], protocol: str = "http/protobuf") -> Iterator[Export]:
     """What the SDK's periodic reader does when it is due: collect, encode, send."""
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{endpoint}/v1/metrics"), math.inf)
+    exporter: MetricExporter = OTLPMetricExporter(f"{endpoint}/v1/metrics")
+    if protocol == "grpc":
+        exporter = GrpcExporter(endpoint, insecure=True)
+    reader = PeriodicExportingMetricReader(exporter, math.inf)
     provider = MeterProvider([reader])
     histogram = provider.get_meter("bench").create_histogram("http.server.request.duration", unit="s")
     attributes = [{**ATTRIBUTES, "http.route": f"/r/{route}"} for route in range(SERIES)]
@@ -103,9 +113,9 @@ def sdk(endpoint: str, values: list[float]) -> Iterator[Export]:
 
 
 @contextmanager
-def receiver() -> Iterator[str]:
-    """The endpoint of a process that answers 200 to everything."""
-    with lifetime.child("benchmarks.sink") as sink:
+def receiver(module: str = "benchmarks.sink") -> Iterator[str]:
+    """The endpoint of a process that takes everything, over HTTP unless it is another `module`."""
+    with lifetime.child(module) as sink:
         if sink.stdout is None:
             raise RuntimeError("the receiver has no output")
         yield f"http://127.0.0.1:{sink.stdout.readline().strip()}"

@@ -13,28 +13,37 @@ from benchmarks.measure import Effort, Samples, Work, cpu_ns, interleaved, named
 from benchmarks.subjects.record import VALUES
 from slo_otel.export import InlineLane
 
+HTTP, GRPC = "http/protobuf", "grpc"
+PEERS = {"otel sdk": HTTP, "otel sdk grpc": GRPC}
 VARIANTS = {
-    "ours": (SERIES, ""),
-    "delta": (SERIES, "delta"),
-    "exponential": (SERIES, "exponential"),
-    "10k": (MANY, ""),
-    "10k delta": (MANY, "delta"),
-    "10k exponential": (MANY, "exponential"),
+    "ours": (SERIES, "", HTTP),
+    "delta": (SERIES, "delta", HTTP),
+    "exponential": (SERIES, "exponential", HTTP),
+    "grpc": (SERIES, "", GRPC),
+    "10k": (MANY, "", HTTP),
+    "10k delta": (MANY, "delta", HTTP),
+    "10k exponential": (MANY, "exponential", HTTP),
+    "10k grpc": (MANY, "", GRPC),
 }
-"""How many series, and which of `KINDS`."""
+"""How many series, which of `KINDS`, and how they are sent."""
 
 
 def measure(effort: Effort) -> Samples:
     """`export.*`, milliseconds of CPU an export."""
     values = VALUES[:50]
     with ExitStack() as open_until_the_end:
-        endpoint = open_until_the_end.enter_context(exporting.receiver())
+        endpoints = {
+            HTTP: open_until_the_end.enter_context(exporting.receiver()),
+            GRPC: open_until_the_end.enter_context(exporting.receiver("benchmarks.grpc_sink")),
+        }
 
-        def work(series: int, kind: str) -> Work:
-            made = exporting.ours(endpoint, InlineLane(), values, series, KINDS[kind])
+        def work(series: int, kind: str, protocol: str) -> Work:
+            made = exporting.ours(endpoints[protocol], InlineLane(), values, series, KINDS[kind], protocol)
             return cpu_ns(open_until_the_end.enter_context(made), 1)
 
         works = {name: work(*variant) for name, variant in VARIANTS.items()}
-        works["otel sdk"] = cpu_ns(open_until_the_end.enter_context(exporting.sdk(endpoint, values)), 1)
+        for name, protocol in PEERS.items():
+            made = exporting.sdk(endpoints[protocol], values, protocol)
+            works[name] = cpu_ns(open_until_the_end.enter_context(made), 1)
         warmed(works, 2)
         return named("export", scaled(interleaved(works, effort.rounds), 1e-6))
