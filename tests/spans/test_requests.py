@@ -18,6 +18,7 @@ from slo_otel.instrumentation import (
     Scope,
     Send,
     SpanAttributes,
+    _asgi,
     activate,
     instrument,
     traced,
@@ -212,3 +213,28 @@ async def test_what_the_attributes_callable_says_is_known_before_the_span_is_ove
         await exchange(app, "/down", query_string=b"acme")
         await exchange(app, "/down", query_string=b"other")
     assert [slo_part(each).get("slo.name") for each in traced.served()] == [("availability",), None]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("traces", [False, True], ids=["nobody traces", "somebody traces"])
+async def test_only_a_traced_request_leaves_the_path_of_a_plain_answer(
+    *, traces: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a tracer a known route's answer is recorded in one step, as if there were no traces in the world."""
+    if traces:
+        Traced().installed(monkeypatch)
+    passed: list[object] = []
+    longer = _asgi._body
+
+    def counted(message: Message, send: Send, frame: list[object]) -> object:
+        passed.append(message)
+        return longer(message, send, frame)
+
+    monkeypatch.setattr(_asgi, "_body", counted)
+    with running() as world:
+        app = instrument(shop())
+        listening(world)
+        for _ in range(3):
+            await exchange(app, "/orders/1")
+    assert len(passed) == (3 if traces else 1)
+    assert (world.active.spans is not None) == traces
