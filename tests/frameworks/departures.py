@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import django
+
 from slo_otel.plan import Outcome
 from tests.frameworks.cases import Expected
 
@@ -16,6 +18,14 @@ class Departure:
     expected: Expected
     why: str
 
+
+_NOT_HEARD: Final = "Django before 5.0 does not listen to its clients: the answer was given, and counts"
+_BEFORE_5: Final = {
+    ("django_asgi", "left_before_the_answer"): Departure(
+        Expected("/polling", 200, Outcome.SUCCESS, "good"), _NOT_HEARD
+    ),
+    ("django_asgi", "left_in_a_stream"): Departure(Expected("/endless", 200, Outcome.SUCCESS, "good"), _NOT_HEARD),
+}
 
 DEPARTURES: Final[dict[tuple[str, str], Departure]] = {
     ("starlette", "validated"): Departure(
@@ -52,4 +62,5 @@ DEPARTURES: Final[dict[tuple[str, str], Departure]] = {
         Expected("/background", 200, Outcome.SUCCESS, "good"),
         "what Django closes with an answer may raise, but Django tells nobody",
     ),
+    **(_BEFORE_5 if django.VERSION < (5, 0) else {}),
 }

@@ -15,7 +15,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from slo_otel.adapters import HttpDoor, Visit
 from slo_otel_django import _settings
-from slo_otel_django._cancellation import cancelled_by_server
+from slo_otel_django._cancellation import client_left, hear
 from slo_otel_django._notes import listen
 from slo_otel_django._setup import set_up
 from slo_otel_django._streams import Stream, follow
@@ -49,6 +49,7 @@ def SLOMiddleware(get_response: Handler | AsyncHandler) -> Handler | AsyncHandle
         return _door(request, given)
 
     if iscoroutinefunction(get_response):
+        hear()
         return _asynchronous(cast("AsyncHandler", get_response), opening)
     return _synchronous(cast("Handler", get_response), opening)
 
@@ -124,8 +125,8 @@ def _follow(
 
 
 def _fail(door: Door, visit: Visit, fault: BaseException) -> None:
-    """Raised, or cancelled: Django cancels the task of a request when its client leaves."""
-    if isinstance(fault, CancelledError) and not cancelled_by_server():
+    """Raised, or cancelled: by Django because the client has left, or by the server."""
+    if isinstance(fault, CancelledError) and client_left():
         door.left(visit)
     else:
         door.raised(visit, fault)

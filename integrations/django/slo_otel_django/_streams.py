@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 
 from slo_otel.adapters import HttpDoor, Visit
-from slo_otel_django._cancellation import cancelled_by_server
+from slo_otel_django._cancellation import client_left
 
 _EVENT_STREAM: Final = "text/event-stream"
 _BODILESS: Final = frozenset({204, 304})
@@ -145,6 +145,10 @@ class AsyncParts(_Followed[AsyncIterator[bytes]]):
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
+    def __del__(self) -> None:
+        """Nobody closed it: a server that stops while a part is sent cancels Django, which then closes nothing."""
+        self._stream.fail(CancelledError())
+
     async def __anext__(self) -> bytes:
         try:
             part = await anext(self._parts)
@@ -152,7 +156,7 @@ class AsyncParts(_Followed[AsyncIterator[bytes]]):
             self._stream.end()
             raise
         except BaseException as fault:
-            if isinstance(fault, CancelledError) and not cancelled_by_server():
+            if isinstance(fault, CancelledError) and client_left():
                 self._stream.leave()
             self._stream.fail(fault)
             raise

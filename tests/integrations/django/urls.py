@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.conf.urls.i18n import i18n_patterns
 from django.urls import include, path, re_path
 from django.utils.translation import gettext_lazy
-from django.views.decorators.cache import never_cache
 
 from tests.integrations.django import api, views
 
@@ -46,7 +45,7 @@ urlpatterns = [
     path("tagged/", views.tagged),
     path("by-method/", views.ByMethod.as_view()),
     path("class/", views.Tagged.as_view()),
-    path("decorated/", never_cache(views.Tagged.as_view())),
+    path("decorated/", views.decorated(views.Tagged.as_view())),
     path("inherits/", views.Inherits.as_view()),
     path("drf/orders/", api.Orders.as_view()),
     path("drf/below/", api.below),
