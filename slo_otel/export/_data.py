@@ -29,7 +29,6 @@ from slo_otel.export._gauges import evaluated, promised
 from slo_otel.export._kinds import Kinds
 from slo_otel.export._own import Own, OwnMetrics
 from slo_otel.export._paced import Points
-from slo_otel.export._series import Starts
 from slo_otel.plan import Plan
 from slo_otel.recorder import Snapshot
 
@@ -62,9 +61,8 @@ class Translation:
         """`born_ns` is the wall time since when this process counts."""
         self._plan = plan
         self._turn = threading.Lock()
-        starts = Starts()
-        self._events = EventSums(plan, born_ns, starts, kinds.counters)
-        self._durations = durations(plan, born_ns, starts, kinds)
+        self._events = EventSums(plan, born_ns, kinds.counters)
+        self._durations = durations(plan, born_ns, kinds)
         self._own = OwnMetrics(born_ns, kinds)
 
     def metrics(self, outgoing: Outgoing, wanted: Callable[[], bool] = lambda: True) -> tuple[Metric, ...]:

@@ -22,7 +22,7 @@ from slo_otel.export._bins import Bins
 from slo_otel.export._checkpoint import Flow, Line, Total, flow
 from slo_otel.export._exemplars import Examples, timings
 from slo_otel.export._kinds import CUMULATIVE, Kinds
-from slo_otel.export._series import Member, Series, Starts, Totals, attributes, born
+from slo_otel.export._series import Member, Origins, Series, Totals
 from slo_otel.export._spread import Spread, dense
 from slo_otel.export._wire_exemplars import OF_EXPLICIT, OF_EXPONENTIAL, exemplars
 from slo_otel.export._wire_points import explicit_of, exponential_of
@@ -89,13 +89,10 @@ class _Pair(Generic[T]):
 class Durations(ABC, Generic[T]):
     """One histogram per latency indicator (entry and variant), group, and valid or excluded."""
 
-    def __init__(
-        self, plan: Plan, born_ns: int, starts: Starts, temporality: AggregationTemporality = CUMULATIVE
-    ) -> None:
+    def __init__(self, plan: Plan, born_ns: int, temporality: AggregationTemporality = CUMULATIVE) -> None:
         """`born_ns` is the wall time since when this process counts."""
         self._flow: Flow[T] = flow(temporality)
-        self._born_ns = born_ns
-        self._starts = starts
+        self._origins = Origins(born_ns)
         indicators = tuple(found for found in plan.indicators if found.form is Form.LATENCY)
         self._bounds = {indicator.name: bounds(indicator) for indicator in indicators}
         self._nothing: Mapping[str, T] = {name: self._empty(found) for name, found in self._bounds.items()}
@@ -126,12 +123,11 @@ class Durations(ABC, Generic[T]):
         return iter(found.values())
 
     def _added_up(self, series: Series, members: Sequence[Member], time_ns: int) -> tuple[Line[T], ...]:
-        indicator, group = series
-        start_ns = self._starts.of((names.DURATION, series), born(self._born_ns, series, members), time_ns)
+        indicator = series[0]
+        told, start_ns = self._origins.of(series, members, time_ns)
         pair = _Pair(self._empty(self._bounds[indicator]), self._empty(self._bounds[indicator]))
         for cell, ruling in members:
             pair.add(cell, ruling)
-        told = attributes(indicator, group)
         excluded = pair.excluded or self._nothing[indicator]
         return (
             Line(series, "valid", told, start_ns, pair.valid),
@@ -171,10 +167,10 @@ class ExponentialDurations(Durations[Spread]):
         return Spread()
 
 
-def durations(plan: Plan, born_ns: int, starts: Starts, kinds: Kinds) -> DurationHistograms | ExponentialDurations:
+def durations(plan: Plan, born_ns: int, kinds: Kinds) -> DurationHistograms | ExponentialDurations:
     """The histograms of the wanted kind."""
     chosen = ExponentialDurations if kinds.exponential else DurationHistograms
-    return chosen(plan, born_ns, starts, kinds.histograms)
+    return chosen(plan, born_ns, kinds.histograms)
 
 
 def bounds(indicator: Indicator) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from slo_otel import names
 from slo_otel.export._checkpoint import Flow, Line, flow
 from slo_otel.export._exemplars import Examples, failures
 from slo_otel.export._kinds import CUMULATIVE
-from slo_otel.export._series import Member, Series, Starts, Totals, attributes, born
+from slo_otel.export._series import Member, Origins, Series, Totals
 from slo_otel.export._wire_exemplars import OF_NUMBER, exemplars
 from slo_otel.export._wire_points import number_of
 from slo_otel.plan import SLO, CountedRule, Form, Judgement, Measure, NoRule, Plan, Ruling, Tallying
@@ -48,13 +48,10 @@ class EventSums:
     verdicts of a dynamic series appear together for the same reason.
     """
 
-    def __init__(
-        self, plan: Plan, born_ns: int, starts: Starts, temporality: AggregationTemporality = CUMULATIVE
-    ) -> None:
+    def __init__(self, plan: Plan, born_ns: int, temporality: AggregationTemporality = CUMULATIVE) -> None:
         """`born_ns` is the wall time since when this process counts."""
         self._flow: Flow[int] = flow(temporality)
-        self._born_ns = born_ns
-        self._starts = starts
+        self._origins = Origins(born_ns)
         counted = tuple(slo for slo in plan.slos if verdicts(slo))
         self._verdicts = {slo.name: verdicts(slo) for slo in counted}
         self._readers: dict[tuple[str, Measure], list[str]] = {}
@@ -77,12 +74,10 @@ class EventSums:
                 yield (name, judgement.group), judgement.ruling
 
     def _added_up(self, series: Series, members: Sequence[Member], time_ns: int) -> tuple[Line[int], ...]:
-        name, group = series
-        start_ns = self._starts.of((names.EVENTS, series), born(self._born_ns, series, members), time_ns)
+        told, start_ns = self._origins.of(series, members, time_ns)
         found = sum((tally(cell, ruling) for cell, ruling in members), Tally())
-        told = attributes(name, group)
         return tuple(
-            Line(series, verdict, told, start_ns, getattr(found, verdict)) for verdict in self._verdicts[name]
+            Line(series, verdict, told, start_ns, getattr(found, verdict)) for verdict in self._verdicts[series[0]]
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from slo_otel import names
@@ -81,15 +81,24 @@ class Totals(Generic[Row]):
                         self._members.setdefault(series, []).append((cell.key, ruling))
 
 
-class Starts:
-    """The start time of each cumulative series: fixed when the series is first seen (OTLP data model)."""
+class Origins:
+    """Who each series of a metric is and since when it counts, found out when it is first seen.
 
-    def __init__(self) -> None:
-        self._starts: dict[Hashable, int] = {}
+    A start never moves (OTLP data model); the attributes are one object, which keeps its encoding.
+    """
 
-    def of(self, series: Hashable, born_ns: int, time_ns: int) -> int:
-        """The start of `series`: `born_ns` when its first point comes later, else right before that point."""
-        return self._starts.setdefault(series, started(born_ns, time_ns))
+    def __init__(self, born_ns: int) -> None:
+        """`born_ns` is the wall time since when this process counts."""
+        self._born_ns = born_ns
+        self._known: dict[Series, tuple[Told, int]] = {}
+
+    def of(self, series: Series, members: Iterable[Member], time_ns: int) -> tuple[Told, int]:
+        """The attributes of `series`, and its start: before its first point, also where that comes early."""
+        known = self._known.get(series)
+        if known is None:
+            start_ns = started(_born(self._born_ns, series, members), time_ns)
+            known = self._known[series] = attributes(*series), start_ns
+        return known
 
 
 def started(start_ns: int, time_ns: int) -> int:
@@ -101,7 +110,7 @@ def started(start_ns: int, time_ns: int) -> int:
     return min(start_ns, time_ns - 1)
 
 
-def born(process_ns: int, series: Series, members: Iterable[Member]) -> int:
+def _born(process_ns: int, series: Series, members: Iterable[Member]) -> int:
     """Since when a series counts: as its oldest cell, and as the process where it needs no cell to exist."""
     starts = [cell.start_ns for cell, _ in members]
     return min(starts if series[1] else [process_ns, *starts])

@@ -13,7 +13,8 @@ from opentelemetry.sdk.resources import Resource
 from slo_otel import names
 from slo_otel.export import ExportTimes, Outgoing, Own, Translation, requests
 from slo_otel.export._own import Stopwatch
-from slo_otel.export._series import Starts, started
+from slo_otel.export._series import Origins, started
+from slo_otel.plan import Fixed, Verdict
 from slo_otel.recorder import CellSnapshot
 from slo_otel.units import SECOND_NS
 from tests.export.samples import BORN, LIMITS, PLAN, bars, cell, numbers, request, snapshot
@@ -105,10 +106,13 @@ def test_a_metric_without_points_is_not_sent() -> None:
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)), min_size=1, max_size=10))
 def test_a_start_is_constant_and_before_every_time(points: list[tuple[int, int]]) -> None:
     """Whatever order cells and ticks come in, a start only gives way where the clock is behind it."""
-    starts = Starts()
+    origins = Origins(0)
     given_first = min(points[0][0], points[0][1] - 1)
     for born, time in points:
-        start = started(starts.of("series", born, time), time)
+        member = (cell(request(200), born=born), Fixed(Verdict.GOOD))
+        told, since = origins.of(("slo", (("region", "eu"),)), [member], time)
+        assert told == {"slo.name": "slo", "cloud.region": "eu"}
+        start = started(since, time)
         assert start < time
         assert start == min(given_first, time - 1)
 

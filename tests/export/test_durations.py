@@ -9,7 +9,6 @@ from opentelemetry.sdk.metrics.export import Histogram, HistogramDataPoint
 
 from slo_otel.export._durations import DurationHistograms
 from slo_otel.export._events import EventSums
-from slo_otel.export._series import Starts
 from slo_otel.plan import Outcome
 from slo_otel.recorder import CellSnapshot
 from tests.export.samples import (
@@ -31,14 +30,14 @@ EXCLUDED = (("slo.name", "speed"), ("slo.verdict", "excluded"))
 
 
 def _points(*cells: CellSnapshot) -> tuple[HistogramDataPoint, HistogramDataPoint]:
-    found = bars(DurationHistograms(PLAN, BORN, Starts()).metric(snapshot(*cells)))
+    found = bars(DurationHistograms(PLAN, BORN).metric(snapshot(*cells)))
     assert set(found) == {VALID, EXCLUDED}
     return found[VALID], found[EXCLUDED]
 
 
 def test_there_is_one_histogram_per_latency_indicator() -> None:
     """Two objectives over one entry share its histogram; other forms have none."""
-    metric = DurationHistograms(PLAN, BORN, Starts()).metric(snapshot(cell(request(200), [0.1])))
+    metric = DurationHistograms(PLAN, BORN).metric(snapshot(cell(request(200), [0.1])))
     assert (metric.name, metric.unit) == ("slo.operation.duration", "s")
     assert isinstance(metric.data, Histogram)
     assert set(bars(metric)) == {VALID, EXCLUDED}
@@ -109,8 +108,8 @@ def test_count_minus_le_is_the_slow_count_of_the_events(
         cell(unanswered(Outcome.CANCELLED), left),
         cell(unanswered(Outcome.TIMEOUT), timed_out),
     )
-    found = bars(DurationHistograms(PLAN, BORN, Starts()).metric(taken))
-    events = numbers(EventSums(PLAN, BORN, Starts()).metric(taken))
+    found = bars(DurationHistograms(PLAN, BORN).metric(taken))
+    events = numbers(EventSums(PLAN, BORN).metric(taken))
     for slo, threshold in (("speed-p95", 0.2), ("speed-p99", 0.4)):
         slow = found[VALID].count - at_most(found[VALID], threshold)
         assert slow == events[("slo.name", slo), ("slo.verdict", "bad")]

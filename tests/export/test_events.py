@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.metrics.export import AggregationTemporality, NumberDataPoint, Sum
 
 from slo_otel.export._events import EventSums
-from slo_otel.export._series import Starts
 from slo_otel.plan import Outcome
 from slo_otel.recorder import CellSnapshot
 from tests.export.samples import BORN, PLAN, cell, count, numbers, request, snapshot, unanswered
@@ -19,7 +18,7 @@ THREE = ("success", "speed-p95", "speed-p99")
 
 
 def _sums() -> EventSums:
-    return EventSums(PLAN, BORN, Starts())
+    return EventSums(PLAN, BORN)
 
 
 def _of(slo: str, verdict: str, **more: str) -> tuple[tuple[str, str], ...]:
@@ -114,7 +113,7 @@ def test_every_event_is_counted_once_whatever_the_cells(found: list[tuple[int, i
 def test_an_slo_that_shares_an_indicator_has_its_own_series() -> None:
     """Two list objectives over one indicator are two names with their own thresholds."""
     plan = replace(PLAN, slos=PLAN.slos[2:4])
-    found = numbers(EventSums(plan, BORN, Starts()).metric(snapshot(cell(request(200), [0.3]))))
+    found = numbers(EventSums(plan, BORN).metric(snapshot(cell(request(200), [0.3]))))
     assert found[_of("speed-p95", "bad")] == 1
     assert found[_of("speed-p99", "good")] == 1
 

@@ -12,7 +12,6 @@ from opentelemetry.sdk.metrics.export import ExponentialHistogram, ExponentialHi
 
 from slo_otel.export import Kinds
 from slo_otel.export._durations import DurationHistograms, ExponentialDurations, durations
-from slo_otel.export._series import Starts
 from slo_otel.export._spread import MAX_SIZE, Spread, dense
 from slo_otel.plan import Outcome
 from slo_otel.recorder import CellSnapshot, bucket_of
@@ -23,7 +22,7 @@ SECONDS = st.floats(1e-9, 1e9).filter(lambda value: abs(math.log2(value) * 8 - r
 
 
 def _points(*cells: CellSnapshot) -> tuple[ExponentialHistogramDataPoint, ExponentialHistogramDataPoint]:
-    metric = ExponentialDurations(PLAN, BORN, Starts()).metric(snapshot(*cells))
+    metric = ExponentialDurations(PLAN, BORN).metric(snapshot(*cells))
     assert isinstance(metric.data, ExponentialHistogram)
     found = {(point.attributes or {})["slo.verdict"]: point for point in metric.data.data_points}
     return found["valid"], found["excluded"]
@@ -114,5 +113,5 @@ def test_what_was_there_before_can_be_taken_away(one: list[float], other: list[f
 
 def test_the_kind_of_histogram_is_what_was_asked_for() -> None:
     """Explicit unless the environment or an exporter prefers the other kind."""
-    assert isinstance(durations(PLAN, BORN, Starts(), Kinds()), DurationHistograms)
-    assert isinstance(durations(PLAN, BORN, Starts(), Kinds(exponential=True)), ExponentialDurations)
+    assert isinstance(durations(PLAN, BORN, Kinds()), DurationHistograms)
+    assert isinstance(durations(PLAN, BORN, Kinds(exponential=True)), ExponentialDurations)
