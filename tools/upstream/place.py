@@ -49,7 +49,7 @@ def made(python: str, suites: Iterable[Suite]) -> Path:
 
 
 def _digest() -> str:
-    """Of what is installed: the rest of our pyproject.toml, such as the settings of linters, changes nothing here."""
+    """Of what is installed: the rest of our pyproject.toml, such as settings of linters, changes nothing here."""
     digest = hashlib.sha256(sys.platform.encode())
     for path in (REQUIREMENTS, PINS):
         digest.update(path.read_bytes())
