@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from datetime import UTC, datetime
 from typing import Any, assert_type
 
+import flask
 from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 import slo_otel
+from slo_otel import wsgi
+from slo_otel.adapters import HttpDoor, Target
 from slo_otel.testing import InMemoryExporter, ManualClock, Watch
 
 
@@ -168,6 +171,34 @@ def serve(levels: slo_otel.Handle) -> FastAPI:
 
     assert_type(asyncio.run(order(1)), dict[str, int])
     return app
+
+
+def serve_flask(levels: slo_otel.Handle) -> flask.Flask:
+    """Flask in place, and any WSGI application by hand."""
+    app = levels.instrument(flask.Flask("shop"))
+    assert_type(app, flask.Flask)
+    wsgi.SLOMiddleware(app.wsgi_app, attributes=lambda environ: {"tenant": str(environ["HTTP_X_TENANT"])})
+    return app
+
+
+class Request:
+    """What somebody's framework hands over."""
+
+    context: MutableMapping[str, Any] = {}  # noqa: RUF012 - a stub
+    method = "GET"
+
+
+def adapt(target: Target) -> HttpDoor[Request]:
+    """What an adapter writes."""
+    door = HttpDoor[Request](
+        target=lambda request: target if request.method == "GET" else None,
+        method=lambda request: request.method,
+        carrier=lambda request: request.context,
+    )
+    visit = door.begin(Request())
+    if visit is not None:
+        door.answered(visit, 200)
+    return door
 
 
 def check(slo: Watch) -> None:

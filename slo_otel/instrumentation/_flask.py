@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 from slo_otel.errors import swallow
@@ -24,7 +25,8 @@ def watch(app: object) -> None:
     signal: Any = getattr(sys.modules.get("flask"), "got_request_exception", None)
     for each in parts(app) if signal is not None else ():
         if is_flask(each):
-            signal.connect(_note, sender=each)
+            with suppress(RuntimeError):  # Flask before 2.3 without blinker has signals that nobody can listen to
+                signal.connect(_note, sender=each)
 
 
 def _note(sender: object, exception: BaseException, **_more: object) -> None:
