@@ -188,7 +188,7 @@ class Request:
     method = "GET"
 
 
-def adapt(target: Target) -> HttpDoor[Request]:
+def open_door(target: Target) -> HttpDoor[Request]:
     """What an adapter writes."""
     door = HttpDoor[Request](
         target=lambda request: target if request.method == "GET" else None,
