@@ -48,6 +48,7 @@ HEAVY = (
     "wrapt",
     "opentelemetry",
     "google",
+    "grpc",
     "requests",
     "starlette",
     "fastapi",
