@@ -189,9 +189,15 @@ class Runtime:
         The process may end without another hook, so what did not arrive is said here.
         """
         sent = self._exit_time.spend(self.flush, timeout)
-        if not sent and self.running:
-            self._unsent.say(self._exports.unsent())
+        if self.running:
+            self._say_unsent(sent=sent)
         return sent
+
+    def _say_unsent(self, *, sent: bool) -> None:
+        if sent:
+            self._unsent.take_back()
+        else:
+            self._unsent.say(self._exports.unsent())
 
     def last_shutdown(self, timeout: float) -> bool:
         """`shutdown` for a hook at the end of a process, within what such hooks may wait altogether."""
@@ -207,8 +213,7 @@ class Runtime:
         self._stopping.set()
         deadline = time.monotonic() + timeout
         sent = self._driver.shutdown(timeout)
-        if not sent:
-            self._unsent.say(self._exports.unsent())
+        self._say_unsent(sent=sent)
         self._join(max(deadline - time.monotonic(), 0.0))
         self._last = self._driver.status()
         self._ledger.close()

@@ -6,7 +6,7 @@ from slo_otel.errors import logger
 
 
 class Unsent:
-    """Says it in one line of the log, and again only when it has become more."""
+    """Says it in one line of the log, again when it has changed, and takes it back when a later export arrives."""
 
     def __init__(self, instance: str) -> None:
         """`instance` is the process's `service.instance.id`."""
@@ -14,7 +14,13 @@ class Unsent:
         self._said = 0
 
     def say(self, events: int) -> None:
-        """`events` were recorded since the last export that arrived in full."""
-        if events > self._said:
+        """`events` were recorded since the last export that arrived in full, as the process may end now."""
+        if events and events != self._said:
             self._said = events
             logger.warning("slo_otel: %d events of instance %s were not sent", events, self._instance)
+
+    def take_back(self) -> None:
+        """Everything has arrived: a server has several hooks, and its Collector may come back between two."""
+        if self._said:
+            self._said = 0
+            logger.warning("slo_otel: the events of instance %s were sent after all", self._instance)

@@ -46,16 +46,18 @@ def test_the_last_point_of_each_process_counts_whichever_life_of_the_collector_g
 
 
 def test_what_an_ending_worker_lost_counts_as_it_said_last(tmp_path: Path) -> None:
-    """Two hooks of one process may both speak: the later number includes the earlier one."""
+    """Two hooks of one process may both speak: the later number includes the earlier one, or takes it back."""
     log = _file(
         tmp_path / "log",
         "slo_otel: 3 events of instance a were not sent",
         "INFO: Shutting down",
         "slo_otel: 11 events of instance b were not sent",
         "slo_otel: 4 events of instance a were not sent",
+        "slo_otel: 6 events of instance c were not sent",
+        "slo_otel: the events of instance c were sent after all",
     )
-    file = _file(tmp_path / "1.json", _line("uvicorn", "a", good=20))
-    assert told([file], log, "uvicorn").total() == 20 + 4 + 11
+    file = _file(tmp_path / "1.json", _line("uvicorn", "a", good=20), _line("uvicorn", "c", good=6))
+    assert told([file], log, "uvicorn").total() == 20 + 4 + 11 + 6
 
 
 def test_an_event_told_twice_is_noticed(tmp_path: Path) -> None:

@@ -66,3 +66,21 @@ def test_hooks_that_fail_one_after_the_other_say_it_once(
             assert not runtime.last_shutdown(1)
     assert len(_said(caplog)) == 1
     assert "4 events" in _said(caplog)[0]
+
+
+def test_a_later_hook_that_succeeds_takes_it_back(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    """A Collector may come back between two hooks of one end: who adds what was lost must not add what was not."""
+    with receiver:
+        handle = start(PLAN, resource={"service.instance.id": "till-1"})
+        receiver.answer = Answer.REFUSE
+        record(4)
+        runtime = handle._runtime
+        assert runtime is not None
+        with caplog.at_level(logging.WARNING, "slo_otel"):
+            assert not runtime.last_flush(1)
+            receiver.answer = Answer.ACCEPT
+            assert runtime.last_shutdown(1)
+    assert [line for line in caplog.messages if "till-1" in line] == [
+        "slo_otel: 4 events of instance till-1 were not sent",
+        "slo_otel: the events of instance till-1 were sent after all",
+    ]

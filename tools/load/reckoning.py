@@ -12,7 +12,7 @@ from typing import Final
 from google.protobuf.json_format import Parse
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
-_UNSENT: Final = re.compile(r"slo_otel: (\d+) events of instance (\S+) were not sent")
+_UNSENT: Final = re.compile(r"slo_otel: (?:(\d+)|the) events of instance (\S+) were (?:not sent|sent after all)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ def told(files: Iterable[Path], log: Path, service: str) -> Told:
     counts: Counter[str] = Counter()
     for (_, verdict), value in newest.items():
         counts[verdict] += value
-    unsent = dict(reversed(found) for found in _UNSENT.findall(log.read_text(encoding="utf-8", errors="replace")))
-    return Told(counts, len({instance for instance, _ in newest}), sum(map(int, unsent.values())))
+    said = _UNSENT.findall(log.read_text(encoding="utf-8", errors="replace"))
+    unsent = {instance: int(events or 0) for events, instance in said}
+    return Told(counts, len({instance for instance, _ in newest}), sum(unsent.values()))
 
 
 def _lines(file: Path) -> list[str]:
