@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, Final
 
 from slo_otel.instrumentation._asgi_requests import note_broken
+from slo_otel.instrumentation._asgi_traced import watch_traced
 from slo_otel.instrumentation._asgi_tree import below, parts
 from slo_otel.instrumentation._asgi_types import RESPONSE_BODY, ASGIApp, Message, Receive, Scope, Send
 
@@ -85,7 +86,8 @@ def is_own(found: object, function: object) -> bool:
 
 
 def _watch_stack(stack: object) -> None:
-    """Watch what the innermost `BaseHTTPMiddleware` of one stack wraps."""
+    """Watch what the innermost `BaseHTTPMiddleware` of one stack wraps, and opentelemetry's own."""
+    watch_traced(stack)
     kind = getattr(sys.modules.get("starlette.middleware.base"), "BaseHTTPMiddleware", None)
     innermost = None
     for _ in range(_MOST):

@@ -45,6 +45,8 @@ INNER: Final = "slo_otel.inner"
 """Where it has what an inner middleware of ours knows of the same request: its `HttpRequests`, and its scope."""
 FAULT: Final = "slo_otel.fault"
 """Where it has an exception that nobody handled, while the framework answers for it."""
+FAILING: Final = "slo_otel.failing"
+"""Where the carrier has an exception that something may answer for before our middleware learns of it."""
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 """RFC 9110 section 9 and RFC 5789."""
 _STATUSES: Final = range(100, 600)
@@ -208,14 +210,18 @@ class HttpRequests(ABC):
         found: Span | None = self.carrier(scope).get(SPAN)
         return found
 
-    def announce(self, course: Course) -> None:
-        """Write to the request's span what becomes of it, as far as that is known before the span is over."""
+    def announce(self, course: Course, fault: BaseException | None = None) -> None:
+        """Write to the request's span what becomes of it, as far as that is known before the span is over.
+
+        `fault` is an exception that is on its way out.
+        """
         spans = self._active.spans
-        if spans is None or course.started is None or course.frame[HOLDER] is None:
+        if spans is None or course.frame[HOLDER] is None or (course.started is None and fault is None):
             return
         try:
-            cell = self._known_cell(course)
-            key = self._active.cells.resolve(self._expected(course)) if cell is None else cell.key
+            fault = fault or self.carrier(course.scope).get(FAILING)
+            cell = self._known_cell(course) if fault is None else None
+            key = self._active.cells.resolve(self._expected(course, fault)) if cell is None else cell.key
             first = course.first - course.began if course.first else None
             spans.announce(key, cell, self.perf() - course.began, first, self.span(course.scope))
         except Exception as fault:  # noqa: BLE001 - our fault must not become the application's
@@ -228,15 +234,15 @@ class HttpRequests(ABC):
             return None
         return self.target(course.scope).bound(self.method(course.scope), status)
 
-    def _expected(self, course: Course) -> CellKey:
-        """The identity that the event has if nothing more happens."""
+    def _expected(self, course: Course, failing: BaseException | None) -> CellKey:
+        """The identity that the event has if nothing more happens; an answer below 500 stands for no exception."""
         holder, status = course.frame[HOLDER], self.status(course.started)
         event = holder if isinstance(holder, Event) else self.open(course.frame)
         if event.learn is not None:
             event.learn(event)
         if self._extract is not None:
             self._add_extracted(event, self._extract)
-        fault = self.fault_of(course, status)
+        fault = self.fault_of(course, status) or (failing if course.started is None or status >= FAILED else None)
         stream = bool(course.first) and self.is_event_stream(course.started)
         return event.key(classify(status, fault)[0])._replace(status=status, event_stream=stream)
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
-from fastapi import HTTPException
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import JSONResponse
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from starlette.requests import Request
 
 from slo_otel.instrumentation import (
     ASGIApp,
@@ -30,13 +32,12 @@ from tests.instrumentation.asgi_fake import exchange
 from tests.instrumentation.asgi_world import World, make_plan, running
 from tests.spans.test_coexistence import (
     ORDERS,
+    PATHS,
     Install,
     _name,
     otel_added,
     otel_around,
     otel_fastapi,
-    otel_starlette,
-    ours_added,
     ours_around,
     ours_in_place,
     shop,
@@ -46,23 +47,8 @@ from tests.spans.traced import Traced
 NATIVE: tuple[tuple[Install, ...], ...] = ((ours_in_place,),) if find_spec("fastapi.telemetry") else ()
 """FastAPI's own telemetry is around everything, and there is no other. Older ones have none."""
 ARRANGED = (*ORDERS, *NATIVE)
-OVER = (
-    (otel_added, ours_in_place),
-    (ours_in_place, otel_added),
-    (otel_starlette, ours_in_place),
-    (ours_in_place, otel_starlette),
-    (otel_added, ours_around),
-    (otel_added, ours_added),
-)
-"""An exception passes through opentelemetry's middleware, which ends its span, before anybody answers."""
-ANSWERED_WITHIN = (
-    (otel_around, ours_around),
-    (otel_fastapi, ours_around),
-    (otel_fastapi, ours_in_place),
-    (ours_around, otel_around),
-    (ours_in_place, otel_fastapi),
-)
-"""Something within answers 500 for an exception, which we learn of later: when the span is over."""
+ANSWERED_WITHIN = ((otel_around, ours_around), (ours_around, otel_around))
+"""The application itself answers 500 for an exception, which we learn of when the span is over."""
 BAD = {"/down": "error", "/boom": "exception", "/odd": "error", "/refused": "rejected", "/nowhere": "rejected"}
 """What is bad where `success` asks for 2xx, and its outcome."""
 
@@ -124,11 +110,10 @@ async def test_a_bad_request_is_written_to_its_span(
     """The service levels that it is bad for, and its outcome; nothing on the span of a good one."""
     await _visited(installs, traced, "/orders/1", path)
     written = [dict(each.attributes or {}) for each in spans_of(traced, path) if slo_part(each)]
-    assert len(written) == (0 if path == "/boom" and installs in OVER else 1)
-    for told in written:
-        assert told["slo.name"] == ("availability",)
-        assert told["slo.verdict"] == "bad"
-        assert told["slo.outcome"] == ("error" if path == "/boom" and installs in ANSWERED_WITHIN else BAD[path])
+    [told] = written
+    assert told["slo.name"] == ("availability",)
+    assert told["slo.verdict"] == "bad"
+    assert told["slo.outcome"] == ("error" if path == "/boom" and installs in ANSWERED_WITHIN else BAD[path])
     assert not [each for each in spans_of(traced, "/orders/1") if slo_part(each)]
 
 
@@ -240,3 +225,58 @@ async def test_only_a_traced_request_leaves_the_path_of_a_plain_answer(
             await exchange(app, "/orders/1")
     assert len(passed) == (3 if traces else 1)
     assert (world.active.spans is not None) == traces
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("installs", ARRANGED, ids=_name)
+async def test_looking_at_spans_changes_no_count(installs: tuple[Install, ...], traced: Traced) -> None:
+    """Every request is counted as it is while nobody looks."""
+    ours = next(install for install in installs if install.__name__.startswith("ours"))
+    looking = await _visited(installs, traced, *PATHS, attributes=SpanAttributes.ALL)
+    with running() as world:
+        app = ours(shop(), traced)
+        for path in PATHS:
+            await exchange(app, path)
+    assert looking.counts() == world.counts()
+
+
+class _Catching:
+    """Middleware that answers for every exception: that is as it should be."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            await self.app(scope, receive, send)
+        except ValueError:
+            await JSONResponse({})(scope, receive, send)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("answered", ["by a handler", "by a middleware"])
+async def test_an_exception_that_became_a_success_is_counted_as_one(answered: str, traced: Traced) -> None:
+    """Whoever answers for it; a handler does so before the span ends, so that this is not called bad."""
+    app = FastAPI() if answered == "by a handler" else shop()
+
+    async def handle(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({})
+
+    async def boom() -> None:
+        raise ValueError("boom")
+
+    if answered == "by a handler":
+        app.get("/boom")(boom)
+        app.exception_handler(Exception)(handle)
+        otel_fastapi(app, traced)
+    else:
+        otel_added(app, traced)
+        app.add_middleware(_Catching)
+    with running() as world:
+        instrument(app)
+        listening(world)
+        await exchange(app, "/boom")
+    assert [key[2] for key in world.counts()] == [200]
+    [told] = [slo_part(each) for each in spans_of(traced, "/boom")]
+    assert (told == {}) == (answered == "by a handler")
