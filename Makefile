@@ -12,7 +12,7 @@ PROFILE ?= explore
 # The peers are installed beside the package in an environment of their own.
 BENCH := .venv-bench
 
-.PHONY: help setup check format test soak mutate demo e2e upstream bench wheel interpreters lowest clean
+.PHONY: help setup check format test soak mutate demo e2e servers upstream bench wheel interpreters lowest clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -52,6 +52,9 @@ demo: $(STAMP) ## the payments service under traffic, with a live table; ends wi
 e2e: $(STAMP) ## the tests against a real OpenTelemetry Collector (needs Go)
 	@$(BIN)/python tools/collector.py
 	$(BIN)/python -m pytest -m e2e tests/e2e
+
+servers: $(STAMP) ## every server, every exit, on real processes, and the tables of docs/servers.md; needs a C compiler; four minutes
+	@$(BIN)/python tools/servers.py $(ONLY)
 
 upstream: $(STAMP) ## the frameworks' own test suites, bare and around our middleware, ten minutes; ONLY="django flask"
 	@cd tools && ../$(BIN)/python -m upstream $(foreach suite,$(ONLY),--suite $(suite))

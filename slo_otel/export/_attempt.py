@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,6 +11,7 @@ from typing import Final, cast
 
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from slo_otel import threads
 from slo_otel.export._data import taken
 from slo_otel.export._halves import divisible, halves
 from slo_otel.export._sender import Failure, Sender
@@ -31,7 +31,7 @@ class Attempt:
         self.began = time.monotonic()
         self.deadline = self.began + seconds
         """A value of `time.monotonic()`."""
-        self.finished = threading.Event()
+        self.finished = threads.Event()
         self.ok = False
         """Whether everything was sent; final once `finished` is set."""
         self._patient = patient

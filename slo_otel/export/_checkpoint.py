@@ -7,13 +7,13 @@ one. Each point starts where the one before it ended that was taken.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Final, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality
 
+from slo_otel import threads
 from slo_otel.export._kinds import CUMULATIVE, DELTA
 from slo_otel.export._paced import Points, paced
 from slo_otel.export._series import Series, Told, started
@@ -112,7 +112,7 @@ class Delta(Generic[V]):
     temporality: ClassVar = DELTA
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threads.Lock()
         self._turn = 0
         self._taken: dict[tuple[Series, str], _Taken[V]] = {}
         self._pending: dict[Series, None] = {}

@@ -14,6 +14,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from slo_otel import threads
+
 _current = threading.local()
 
 
@@ -22,7 +24,7 @@ class Connections:
 
     def __init__(self) -> None:
         self._open: WeakSet[HTTPConnection] = WeakSet()
-        self._lock = threading.Lock()
+        self._lock = threads.Lock()
 
     def session(self) -> requests.Session:
         """A session whose connections are all of these."""

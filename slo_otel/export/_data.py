@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,7 +19,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from slo_otel import names
+from slo_otel import names, threads
 from slo_otel.evaluation import StatusSet
 from slo_otel.export._durations import durations
 from slo_otel.export._environment import own_version
@@ -60,7 +59,7 @@ class Translation:
     def __init__(self, plan: Plan, born_ns: int, kinds: Kinds = CUMULATIVES) -> None:
         """`born_ns` is the wall time since when this process counts."""
         self._plan = plan
-        self._turn = threading.Lock()
+        self._turn = threads.Lock()
         self._events = EventSums(plan, born_ns, kinds.counters)
         self._durations = durations(plan, born_ns, kinds)
         self._own = OwnMetrics(born_ns, kinds)

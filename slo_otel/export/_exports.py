@@ -7,7 +7,6 @@ that did not arrive.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 
+from slo_otel import threads
 from slo_otel.errors import guard
 from slo_otel.export._attempt import Attempt
 from slo_otel.export._data import Outgoing, Translation, requests
@@ -53,8 +53,8 @@ class Exports:
         self._translation = translation
         self._resource = resource
         self._interval_ns = interval_ns
-        self._lock = threading.RLock()
-        self._turn = threading.Lock()  # one flush at a time
+        self._lock = threads.RLock()
+        self._turn = threads.Lock()  # one flush at a time
         self._sender: Sender | None = None
         self._newest: Outgoing | None = None
         self._sent: Outgoing | None = None
@@ -176,7 +176,7 @@ class Exports:
         """Flush, then let the sender go, within `timeout` seconds altogether."""
         deadline = time.monotonic() + timeout
         sent = self.flush(outgoing, timeout)
-        closed = threading.Event()
+        closed = threads.Event()
         with self._lock:
             sender, self._sender = self._sender, None
             closing = sender is not None and self._lane.submit(lambda: _close(sender, closed))
@@ -267,7 +267,7 @@ def _events(of: Outgoing | None) -> int:
     return 0 if of is None else sum(cell.count for cell in of.snapshot.cells)
 
 
-def _close(sender: Sender, closed: threading.Event) -> None:
+def _close(sender: Sender, closed: threads.Event) -> None:
     try:
         sender.close()
     finally:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.sdk.metrics.export import MetricsData
 
+from slo_otel import threads
 from slo_otel.errors import ConfigurationError
 from slo_otel.export._answers import rejected
 from slo_otel.export._fork_gate import ForkGate
@@ -93,7 +93,7 @@ class GrpcSender:
         """Opens nothing yet."""
         self._settings = settings
         self._tries = Tries()
-        self._lock = threading.Lock()
+        self._lock = threads.Lock()
         self._channel: grpc.Channel | None = None
         self._interrupted = False
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import Final, Protocol
+
+from slo_otel import threads
 
 _MOST_STUCK: Final = 4
 """Threads that were given up and still wait for a peer; more than that and new work is refused."""
@@ -49,7 +49,7 @@ class ThreadLane:
     """
 
     def __init__(self) -> None:
-        self._stuck: list[threading.Thread] = []
+        self._stuck: list[threads.Thread] = []
         self._queue, self._thread = self._begin()
 
     def submit(self, job: Job) -> bool:
@@ -70,15 +70,15 @@ class ThreadLane:
         """Let the thread end after what it does now."""
         self._queue.put(None)
 
-    def _begin(self) -> tuple[SimpleQueue[Job | None], threading.Thread]:
-        queue: SimpleQueue[Job | None] = SimpleQueue()
-        thread = threading.Thread(target=_serve, args=(queue,), name="slo-otel-export", daemon=True)
+    def _begin(self) -> tuple[threads.SimpleQueue[Job | None], threads.Thread]:
+        queue: threads.SimpleQueue[Job | None] = threads.SimpleQueue()
+        thread = threads.Thread(_serve, (queue,), name="slo-otel-export")
         # While the interpreter exits: what is queued then is never run, and its sender's deadline says so.
         with suppress(RuntimeError):
             thread.start()
         return queue, thread
 
 
-def _serve(queue: SimpleQueue[Job | None]) -> None:
+def _serve(queue: threads.SimpleQueue[Job | None]) -> None:
     while (job := queue.get()) is not None:
         job()

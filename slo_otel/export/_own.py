@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Final
 
 from opentelemetry.sdk.metrics.export import Histogram, HistogramDataPoint, Metric, NumberDataPoint, Sum
 
-from slo_otel import names
+from slo_otel import names, threads
 from slo_otel.export._bins import Bins
 from slo_otel.export._checkpoint import Cumulative, Flow, Line, flow
 from slo_otel.export._kinds import Kinds
@@ -41,7 +40,7 @@ class Stopwatch:
     """Collects export times. Thread-safe; a fork makes a new one."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threads.Lock()
         self._bins: dict[str | None, Bins] = {None: Bins(HTTP_BOUNDS)}
 
     def note(self, took: float, error: str | None) -> None:

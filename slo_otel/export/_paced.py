@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Generic, TypeVar, overload
 
+from slo_otel import threads
+
 SLICE_SECONDS: Final = 0.000_25
 """How long we compute without a pause. What one protobuf call takes comes on top."""
 PAUSE_SECONDS: Final = 0.000_05
@@ -36,7 +38,7 @@ def paced(items: Iterable[T]) -> Iterator[T]:
 def pause() -> float:
     """Let others run before a stretch that cannot be cut; how many seconds they took."""
     began = time.perf_counter()
-    time.sleep(PAUSE_SECONDS)
+    threads.sleep(PAUSE_SECONDS)
     return time.perf_counter() - began
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeAlias
@@ -11,6 +10,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.resources import Resource
 
+from slo_otel import threads
 from slo_otel.errors import guard, logger
 from slo_otel.export._data import Outgoing, Translation, requests, taken
 from slo_otel.export._joined import Identity, joined
@@ -121,7 +121,7 @@ class Rides:
         """One translation for each rider: with delta temporality each goes on from what it sent."""
         self._riders = tuple(riders)
         self._lane = lane
-        self._lock = threading.Lock()
+        self._lock = threads.Lock()
         self._newest: Outgoing | None = None
         self._watch = Stopwatch()
         self._loads = [Load(moment, translation(rider.kinds), resource, self._watch) for rider in riders]
@@ -143,7 +143,7 @@ class Rides:
         """Have the readers export now. False when it did not arrive, or not within `timeout` seconds."""
         self.offer(outgoing)
         before = [load.begun for load in self._loads]
-        finished = threading.Event()
+        finished = threads.Event()
         with self._lock:
             if not self._lane.submit(lambda: self._collect(timeout, finished)):
                 return False
@@ -152,7 +152,7 @@ class Rides:
                 self._lane.abandon()
         return all(load.arrived > begun for load, begun in zip(self._loads, before, strict=True))
 
-    def _collect(self, timeout: float, finished: threading.Event) -> None:
+    def _collect(self, timeout: float, finished: threads.Event) -> None:
         """On a thread of ours, since the SDK's flush keeps no deadline."""
         try:
             for provider in {id(rider.provider): rider.provider for rider in self._riders}.values():

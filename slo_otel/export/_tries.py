@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
+from slo_otel import threads
 from slo_otel.export._sender import Failure
 
 _FIRST_DELAY: Final = 1.0
@@ -18,7 +18,7 @@ class Tries:
     """The tries of one sender. `stop` comes from another thread."""
 
     def __init__(self) -> None:
-        self._stopped = threading.Event()
+        self._stopped = threads.Event()
         self._random = random.Random()  # noqa: S311 - jitter; of its own, a host's seeded generator stays as it is
 
     def stopped(self) -> bool:

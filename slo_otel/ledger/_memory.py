@@ -6,7 +6,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from itertools import groupby
 from operator import attrgetter
-from threading import Lock
 from typing import Final
 
 from slo_otel.evaluation import (
@@ -37,6 +36,7 @@ from slo_otel.ledger._timeline import Place, Timeline
 from slo_otel.ledger._writers import Target, Writers, target_of
 from slo_otel.plan import Measure, Plan
 from slo_otel.recorder import CellSnapshot, Snapshot, Tally
+from slo_otel.threads import Lock
 from slo_otel.units import GRID_NS
 
 _LEASE: Final = Lease("memory", 0)

@@ -7,12 +7,12 @@ thread between its append and its check, and what arrives while a fold runs.
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import Final
 
 from slo_otel.errors import ConfigurationError
 from slo_otel.recorder._cell import Cell
 from slo_otel.recorder._gate import MOST_AT_ONCE
+from slo_otel.threads import Lock
 
 START: Final = 64
 """The limit of a new cell, while there are few."""

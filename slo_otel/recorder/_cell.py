@@ -16,7 +16,6 @@ What makes it exact without a lock on the record path:
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import RLock
 from typing import Final
 
 from slo_otel import errors
@@ -25,6 +24,7 @@ from slo_otel.recorder._fold import Value, folded
 from slo_otel.recorder._gate import MOST_AT_ONCE, Gate
 from slo_otel.recorder._layout import Layout
 from slo_otel.recorder._snapshot import CellSnapshot
+from slo_otel.threads import RLock
 
 _PATIENCE: Final = 4
 """Folds after which a cell asks for a higher limit: of 64 events each costs twice what it does of 1,024."""

@@ -7,10 +7,11 @@ place at once leave one of the two there, which is as good an example as the oth
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+from slo_otel import threads
 
 if TYPE_CHECKING:
     from slo_otel.plan import CellKey
@@ -92,7 +93,7 @@ class Exemplars:
         """Every cell with its places; others may have the interpreter in between."""
         for at, each in enumerate(list(self._places.items()), 1):
             if not at % _BREATH:
-                time.sleep(0)
+                threads.sleep(0)
             yield each
 
     def _opened(self, cell: Cell) -> _Places | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import RLock
 from typing import Final
+
+from slo_otel.threads import RLock
 
 _WAIT_S: Final = 1.0
 """A fold takes about 0.1 ms. Past this its thread is frozen or gone, and nobody waits for it."""

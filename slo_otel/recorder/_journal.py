@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import RLock
 from typing import TypeAlias
 
 from slo_otel.recorder._gate import Counter, Gate
 from slo_otel.recorder._snapshot import Mark
+from slo_otel.threads import RLock
 
 Attributes: TypeAlias = tuple[tuple[str, str], ...]
 _Line: TypeAlias = tuple[str, str, str | None, int, int | None, Attributes]

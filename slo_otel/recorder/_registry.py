@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Final
 
+from slo_otel import threads
 from slo_otel.clock import Clock
 from slo_otel.plan import OVERFLOW, CellKey, Judgement, Plan, judge
 from slo_otel.recorder._budget import START, Budget, Permits
@@ -181,7 +181,7 @@ class Recorder:
                 work += len(cell.pending) + 32
                 if work > _BREATH:
                     work = 0
-                    time.sleep(0)  # lets waiting threads have the interpreter, which a busy loop keeps for 5 ms
+                    threads.sleep(0)  # lets waiting threads have the interpreter, which a busy loop keeps for 5 ms
             found.append(cell.snapshot())
             if adapts and (cell.refills or cell.limit > cell.floor):
                 self._budget.adapt(cell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from uuid import uuid4
 from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.resources import Resource
 
-from slo_otel import instrumentation
+from slo_otel import instrumentation, threads
 from slo_otel.clock import Clock, SystemClock
 from slo_otel.errors import ConfigurationError, guard, logger, reset_faults
 from slo_otel.evaluation import StatusSet
@@ -98,7 +97,7 @@ class Runtime:
             max_series=self._maxima.series,
         )
         self._last: StatusSet | None = None
-        self._lock = threading.Lock()
+        self._lock = threads.Lock()
         self._begin()
         self._say()
         if given.clock is None:
@@ -121,9 +120,9 @@ class Runtime:
         self._driver = Driver(self.plan, self._clock, self._recorder, self._ledger, self._exports)
         take = self._driver.begin if forked_now else self._driver.step
         take()  # the tick that has begun: what is recorded from now on belongs to the next slice
-        self._stopping = threading.Event()
+        self._stopping = threads.Event()
         arguments = (self._driver, self.step, self._stopping)
-        self._thread = threading.Thread(target=_drive, args=arguments, name="slo-otel", daemon=True)
+        self._thread = threads.Thread(_drive, arguments, name="slo-otel")
         self._activate()
         if not self._threadless:
             self._thread.start()
@@ -221,8 +220,7 @@ class Runtime:
 
     def _join(self, seconds: float) -> None:
         """Wait for a tick that is under way, so that nothing is written to a closed ledger."""
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(seconds)
+        self._thread.join(seconds)
 
     def status(self) -> StatusSet:
         """The newest evaluation; after `shutdown` the last one."""
@@ -233,12 +231,12 @@ class Runtime:
         if not self.running:
             return
         reset_faults()
-        self._lock = threading.Lock()
+        self._lock = threads.Lock()
         self._resource = forked(self._resource)
         self._recorder.restart(uuid4().hex)
         self._begin(forked_now=True)
 
 
-def _drive(driver: Driver, step: Callable[[], None], stopping: threading.Event) -> None:
+def _drive(driver: Driver, step: Callable[[], None], stopping: threads.Event) -> None:
     while not stopping.wait(driver.wait_seconds()):
         step()

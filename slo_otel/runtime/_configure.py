@@ -6,12 +6,12 @@ Mistakes raise here and only here. There is one runtime a process, in the slot b
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slo_otel import threads
 from slo_otel.errors import ConfigurationError, flag
 from slo_otel.runtime._handle import Handle
 
@@ -28,7 +28,7 @@ class _Slot:
     """The handle of this process, and the lock of those who configure at the same time."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threads.Lock()
         self.handle: Handle | None = None
 
 
@@ -101,7 +101,7 @@ def current() -> Handle | None:
 
 def renew_lock() -> None:
     """In the child of a fork: the lock may have been held by a thread that is not there any more."""
-    _slot.lock = threading.Lock()
+    _slot.lock = threads.Lock()
 
 
 def _plan(path: str) -> Plan:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from typing import Final
 
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
+from slo_otel import threads
 from slo_otel.errors import logger
 
 _DETECTORS: Final = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
@@ -25,7 +25,7 @@ def detected(given: Mapping[str, str], patience: float = PATIENCE) -> Resource:
         return Resource.create(dict(given))
     found: list[Resource] = []
     faults: list[Exception] = []
-    thread = threading.Thread(target=_detect, args=(given, found, faults), name="slo-otel-detectors", daemon=True)
+    thread = threads.Thread(_detect, (given, found, faults), name="slo-otel-detectors")
     thread.start()
     thread.join(patience)
     if found:

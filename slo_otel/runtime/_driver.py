@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
+from slo_otel import threads
 from slo_otel.clock import Clock, Reading, Tick, Ticker
 from slo_otel.errors import faults, guard
 from slo_otel.evaluation import StatusSet, needs, statuses
@@ -28,7 +28,7 @@ class Driver:
         self._ledger = ledger
         self._exports = exports
         self._ticker = Ticker(plan.step_ns)
-        self._lock = threading.Lock()  # one snapshot at a time, and what is offered to the export never goes back
+        self._lock = threads.Lock()  # one snapshot at a time, and what is offered to the export never goes back
         self._newest_ns = 0
         self._statuses: StatusSet | None = None
         self._cpu_ns = 0

@@ -17,6 +17,7 @@ EXIT_SECONDS: Final = 3.0
 
 _watching: list[int] = []
 """The process that registered, and after a fork its newest child."""
+_exit: Final = _sigterm.Exit()
 
 
 def check() -> None:
@@ -35,13 +36,13 @@ def watch() -> None:
         if multiprocessing.parent_process() is not None:
             _in_multiprocessing_child(_process)
         _servers.attach(_servers.Hooks(_leaving, _in_child))
-        _sigterm.attach(_leaving)
+        _sigterm.attach(_leaving, _exit)
 
 
 def _at_exit() -> None:
     handle = _configure.current()
     if handle is not None:
-        with guard("the exit"):
+        with _exit.under_way(), guard("the exit"):
             handle._end(EXIT_SECONDS)
 
 
@@ -49,7 +50,7 @@ def _leaving() -> None:
     """The process ends soon, perhaps without another word."""
     handle = _configure.current()
     if handle is not None:
-        with guard("the exit"):
+        with _exit.under_way(), guard("the exit"):
             handle._leave(EXIT_SECONDS)
 
 

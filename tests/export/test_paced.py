@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slo_otel import threads
 from slo_otel.export import _paced
 from slo_otel.export._paced import Points, paced
 
@@ -42,7 +43,7 @@ def test_work_is_interrupted_once_a_slice_is_used_up(monkeypatch: pytest.MonkeyP
     now = 0.0
     pauses: list[float] = []
     monkeypatch.setattr(time, "perf_counter", lambda: now)
-    monkeypatch.setattr(time, "sleep", lambda _: pauses.append(now))
+    monkeypatch.setattr(threads, "sleep", lambda _: pauses.append(now))
     seen = []
     for item in paced(range(10)):
         seen.append(item)
@@ -60,7 +61,7 @@ def test_who_has_to_wait_for_long_works_for_longer(monkeypatch: pytest.MonkeyPat
         now += 0.005
 
     monkeypatch.setattr(time, "perf_counter", lambda: now)
-    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(threads, "sleep", sleep)
     for _ in paced(range(10_000)):
         now += 0.00002
         ours += 0.00002

@@ -81,7 +81,7 @@ def test_a_snapshot_lets_others_run_before_much_is_folded(
         assert seconds == 0
         breaths.append(sum(not cell.pending for cell in registry._cells.values()))
 
-    monkeypatch.setattr("slo_otel.recorder._registry.time.sleep", breathe)
+    monkeypatch.setattr("slo_otel.threads.sleep", breathe)
     registry.snapshot(0, 0)
     folded_between = [after - before for before, after in zip(breaths, [*breaths[1:], cells], strict=True)]
     assert max(folded_between) * (each + 32) <= 8192 + each + 32

@@ -68,6 +68,29 @@ def test_a_process_that_ignores_sigterm_goes_on_ignoring_it(tmp_path: Path, rece
     assert (done.returncode, done.stdout, _paid(receiver)) == (0, "True\n", 3)
 
 
+BETWEEN = """\
+import os, signal
+import slo_otel
+handle = slo_otel.configure("slo.yaml")
+for _ in range(3):
+    with slo_otel.track("pay"):
+        pass
+driver = handle._runtime._driver
+shutdown = driver.shutdown
+def terminated(timeout):
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return shutdown(timeout)
+driver.shutdown = terminated
+"""
+
+
+def test_sigterm_does_not_cut_an_exit_off(tmp_path: Path, receiver: Receiver) -> None:
+    """A pool terminates workers that are ending already: the export is finished, then the signal acts."""
+    done = run(BETWEEN, tmp_path, receiver, **OPT_IN)
+    assert (done.returncode, done.stderr, _paid(receiver)) == (-signal.SIGTERM, "", 3)
+
+
 def test_a_collector_that_hangs_does_not_keep_the_process(tmp_path: Path, receiver: Receiver) -> None:
     """The handler waits as long as any other exit hook, then the default action ends the process."""
     receiver.answer = Answer.HANG
@@ -102,7 +125,7 @@ def test_a_handler_that_is_not_pythons_stays(
     monkeypatch.setattr(signal, "getsignal", lambda number: None)
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        _sigterm.attach(lambda: None)
+        _sigterm.attach(lambda: None, _sigterm.Exit())
         assert signal.signal(signal.SIGTERM, before) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGTERM, before)

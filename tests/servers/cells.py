@@ -76,7 +76,6 @@ SIGNALS: Final = (End.TERM, End.INT, End.QUIT)
 OPT_IN: Final = (("SLO_OTEL_SIGTERM", "1"),)
 NO_HOOK: Final = "the default action of the signal ends the process: no Python runs"
 KILLED: Final = "nothing runs after it"
-IMPATIENT: Final = "the worker waits for the request as long as its master waits before `kill -9`"
 DEAF: Final = "both make gunicorn send SIGQUIT, of which this worker takes no notice: `kill -9` after the time-out"
 BUSY: Final = "uWSGI ends a worker that is serving a request without any hook; `gracefully_kill_them_all` does not"
 MASTER: Final = (
@@ -125,7 +124,7 @@ def _of_uvicorn() -> Iterator[Cell]:
         yield _uvicorn(end)
         yield _uvicorn(end, "--workers", "2")
     yield _uvicorn(End.RECYCLE, "--workers", "2", "--limit-max-requests", "5")
-    yield _uvicorn(End.RELOAD, "--workers", "2")
+    yield _uvicorn(End.RELOAD, "--workers", "2", "--timeout-worker-healthcheck", "30")
     yield _uvicorn(End.INT, "--lifespan", "off")
     yield _uvicorn(End.TERM, "--lifespan", "off", arrives=Arrives.NONE, why=NO_HOOK)
     yield _uvicorn(End.TERM, "--lifespan", "off", opt_in=True)
@@ -143,7 +142,6 @@ def _of_gunicorn() -> Iterator[Cell]:
     yield _gunicorn(App.WSGI, End.ABORT, "-w", "1", "-k", "sync", "--timeout", "2")
     hangs = ("-w", "1", "-k", "gthread", "--threads", "4", "--graceful-timeout", "3")
     yield _gunicorn(App.WSGI, End.HANG_QUIT, *hangs)
-    yield _gunicorn(App.WSGI, End.HANG, *hangs, arrives=Arrives.NONE, why=IMPATIENT)
     yield _gunicorn(App.WSGI, End.HANG, *hangs, opt_in=True)
     for kind in ("uvicorn_worker.UvicornWorker", "asgi"):
         yield _gunicorn(App.ASGI, End.TERM, "-w", "2", "-k", kind)

@@ -33,6 +33,8 @@ class Script:
     arrives: Arrives = Arrives.ALL
     why: str = ""
     variables: tuple[tuple[str, str], ...] = ()
+    before: str = ""
+    """What comes first of all."""
     quick: bool = False
     """Whether `make test` runs it too."""
 
@@ -44,7 +46,7 @@ class Script:
     @property
     def text(self) -> str:
         """The whole script."""
-        return PRELUDE + dedent(self.body)
+        return self.before + PRELUDE + dedent(self.body)
 
     @property
     def label(self) -> str:
@@ -107,7 +109,30 @@ _EXECUTOR: Final = """\
 _TERMINATED: Final = (
     "`terminate()` is SIGTERM, whose default action runs no Python; `close()` and `join()` lose nothing"
 )
+OFTEN: Final = (("OTEL_METRIC_EXPORT_INTERVAL", "100"),)
 _KILLS: Final = "pay(5); os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
+
+_GEVENT: Final = "from gevent import monkey; monkey.patch_all()\n"
+_COMPUTES: Final = """\
+    import time
+    pay(5)
+    ends = time.monotonic() + 3
+    while time.monotonic() < ends:
+        pass
+    os._exit(0)
+"""
+_GREENLETS: Final = """\
+    import gevent
+
+    def work():
+        for _ in range(5):
+            pay(1)
+            gevent.sleep(0.01)
+            assert handle.flush(5)
+            assert handle.status().find("paid") is not None
+
+    gevent.joinall([gevent.spawn(work) for _ in range(10)], raise_error=True)
+"""
 
 SCRIPTS: Final = (
     Script("the end of the script", "pay(5)"),
@@ -129,4 +154,7 @@ SCRIPTS: Final = (
     Script("`with Pool()`, which calls `terminate()`", _POOL.format(end=""), Arrives.PARENTS, _TERMINATED),
     Script("`with Pool()`, which calls `terminate()`", _POOL.format(end=""), variables=OPT_IN),
     Script("`ProcessPoolExecutor`", _EXECUTOR, quick=True),
+    Script("gevent: computes for 3 s, then `os._exit`", _COMPUTES, before=_GEVENT, variables=OFTEN),
+    Script("gevent: greenlets that record and flush", _GREENLETS, before=_GEVENT, variables=OFTEN),
+    Script("gevent: `os.fork`, the child ends by `sys.exit`", _forks("sys.exit()"), before=_GEVENT),
 )
