@@ -40,7 +40,9 @@ TEXTS = st.text(max_size=200)
 TOLD = st.dictionaries(TEXTS, TEXTS, max_size=4)
 VALUES = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False))
 NUMBERS = st.builds(NumberDataPoint, TOLD, TIMES, TIMES, VALUES)
-COUNTS = st.lists(st.tuples(st.floats(allow_nan=False), st.integers(0, 2**63)), max_size=20)
+BOUNDS = st.floats(allow_nan=False).map(lambda bound: bound + 0.0)
+"""Without the negative zero, which would be encoded as its equal was before; bounds are durations."""
+COUNTS = st.lists(st.tuples(BOUNDS, st.integers(0, 2**63)), max_size=20)
 
 
 @st.composite
