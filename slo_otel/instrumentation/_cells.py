@@ -75,7 +75,10 @@ class Cells:
         self, resolved: CellKey, duration: float, first_byte: float | None = None, span: Span | None = None
     ) -> None:
         """Add one timed event (seconds)."""
-        self.put(self.cell(resolved), resolved, duration, first_byte, span)
+        cell = self.cell(resolved)
+        cell.record(duration, first_byte)
+        if self.spans is not None:
+            self.spans.closed(cell, resolved, duration, first_byte, span)
         if self.tap is not None:
             self.tap(resolved, duration)
 

@@ -134,7 +134,7 @@ def harmless(close: Close) -> Close:
 class HttpRequests(ABC):
     """The opener of one application's events under one runtime (`_context.Opener`)."""
 
-    __slots__ = ("_active", "_extract", "announces", "perf", "plain")
+    __slots__ = ("_active", "_extract", "_traces", "announces", "perf", "plain")
 
     where: ClassVar[str]
     """What a fault of ours is called in the log."""
@@ -145,6 +145,7 @@ class HttpRequests(ABC):
         self.perf = active.perf
         self.plain = extract is None and active.tap is None
         """Nobody asks for more than a status and a duration."""
+        self._traces = active.spans is not None
         self.announces = active.spans is not None and active.spans.announces
         """Somebody reads the spans of requests: `announce` what becomes of one before its span is over."""
 
@@ -260,7 +261,10 @@ class HttpRequests(ABC):
         plain = self._is_plain(course)
         if plain and (cell := target.bound(self.method(course.scope), status)) is not None:
             leave(course.frame)
-            self._active.cells.put(cell, cell.key, course.ended - course.began, None, self.span(course.scope))
+            if self._traces:
+                self._active.cells.put(cell, cell.key, course.ended - course.began, None, self.span(course.scope))
+            else:
+                cell.record(course.ended - course.began)
             return
         outcome = Outcome.CANCELLED if course.left else classify(status)[0]
         event = self._close(course, target, outcome, status)
@@ -310,7 +314,8 @@ class HttpRequests(ABC):
         event.learn = None
         _describe(event, target)
         self._fill(event, course, outcome, status, error_type)
-        event.span = self.span(course.scope)
+        if self._traces:
+            event.span = self.span(course.scope)
         ended = course.left or course.ended or self.perf()
         first = _first_byte(course)
         close_event(event, outcome, ended - course.began, first - course.began if first else None)

@@ -206,7 +206,11 @@ class Site:
             return
         left = absorb(running, self._resolved, outer)
         if left is self._resolved and running.cells.tap is None:
-            running.cells.put(self._bound(running, result), self._resolved, elapsed)
+            cell = self._bound(running, result)
+            if running.cells.spans is None:
+                cell.record(elapsed)
+            else:
+                running.cells.put(cell, self._resolved, elapsed)
         elif left is not None:
             running.cells.record(left, elapsed)
 
