@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -280,3 +281,40 @@ async def test_an_exception_that_became_a_success_is_counted_as_one(answered: st
     assert [key[2] for key in world.counts()] == [200]
     [told] = [slo_part(each) for each in spans_of(traced, "/boom")]
     assert (told == {}) == (answered == "by a handler")
+
+
+@pytest.mark.asyncio
+async def test_what_a_server_cancels_is_written_while_the_span_around_ours_is_open(traced: Traced) -> None:
+    """A deploy that cuts a request off is on its span, with the reason."""
+    begun = asyncio.Event()
+
+    async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    app = otel_around(ours_around(hangs, traced), traced)
+    with running() as world:
+        listening(world)
+        serving = asyncio.create_task(exchange(app, "/orders/1"))
+        await begun.wait()
+        serving.cancel()
+        assert isinstance((await serving).raised, asyncio.CancelledError)
+    both = ("availability", "latency")
+    told = {"slo.name": both, "slo.verdict": "bad", "slo.outcome": "cancelled", "slo.reason": "server_cancelled"}
+    assert slo_part(traced.one()) == told
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_left_is_excluded_on_its_span(traced: Traced) -> None:
+    """With `all` one sees that nobody counted it."""
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    app = otel_around(ours_around(waits, traced), traced)
+    with running() as world:
+        listening(world, attributes=SpanAttributes.ALL)
+        await exchange(app, "/orders/1", incoming=[{"type": "http.disconnect"}])
+    told = slo_part(traced.one())
+    assert (told["slo.verdict"], told["slo.outcome"]) == ("excluded", "cancelled")
