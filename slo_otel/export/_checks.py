@@ -13,7 +13,7 @@ from slo_otel.errors import ConfigurationError
 from slo_otel.export import _settings as settings
 from slo_otel.export._config_file import say_unread
 from slo_otel.export._disabled import sdk_disabled
-from slo_otel.export._environment import GRPC, HTTP, endpoint, first, otlp, protocol, spellings
+from slo_otel.export._environment import GRPC, HTTP, endpoint, first, otlp, protocol, shown, spellings
 
 _SUPPORTED: Final = ("", "otlp", "slo_otel", "none")
 """`slo_otel` takes ours along in the SDK's; where no SDK has read the variable, our own loop sends."""
@@ -70,7 +70,7 @@ def _endpoint() -> None:
     bare = not apart and protocol() == GRPC
     if not (bare or (scheme in known and _host(written))):
         raise ConfigurationError(
-            f"the OTLP endpoint is {written!r}; write a URL, for example {_example()} "
+            f"the OTLP endpoint is {shown(written)!r}; write a URL, for example {_example()} "
             "(OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT)"
         )
 

@@ -42,6 +42,11 @@ def endpoint() -> str:
     return otlp("ENDPOINT") or f"http://localhost:{4317 if protocol() == GRPC else 4318}"
 
 
+def shown(written: str) -> str:
+    """An endpoint as it may be logged: without the user and password that it may hold."""
+    return re.sub(r"//[^/?#]*@", "//", written)
+
+
 def patience() -> float:
     """Seconds an export may take: OTEL_EXPORTER_OTLP_TIMEOUT where it is a time, at most 30, else 5."""
     with suppress(ValueError):

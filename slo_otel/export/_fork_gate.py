@@ -7,65 +7,66 @@ under way, cuts it when it takes too long, and no other begins until the fork is
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
+
+from slo_otel import threads
 
 WAIT_SECONDS: Final = 0.2
 """How long a fork waits for a call to end by itself."""
 CUT_SECONDS: Final = 0.1
 """How long it waits for one that was cut; then it goes on all the same."""
 
-Cut: TypeAlias = Callable[[], None]
-"""Ends a call, from another thread."""
+
+class _Call(NamedTuple):
+    """One that is under way."""
+
+    cut: Callable[[], None]
+    """Ends it, from another thread."""
+    ended: threads.Event
 
 
 class ForkGate:
     """Calls on one side, forks on the other. Its hooks are registered with `os.register_at_fork`."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._calls: list[Cut] = []
-        self._forks = 0
+        self._closed = threads.Lock()
+        self._calls: set[_Call] = set()
 
     @contextmanager
-    def call(self, cut: Cut, seconds: float) -> Iterator[None]:
+    def call(self, cut: Callable[[], None], seconds: float) -> Iterator[None]:
         """What happens inside is a call. Raises `TimeoutError` where forks leave no room for `seconds`."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: not self._forks, seconds):
-                raise TimeoutError("timed out")
-            self._calls.append(cut)
+        if not self._closed.acquire(timeout=seconds):
+            raise TimeoutError("timed out")
+        call = _Call(cut, threads.Event())
+        self._calls.add(call)
+        self._closed.release()
         try:
             yield
         finally:
-            with self._changed:
-                self._calls.remove(cut)
-                self._changed.notify_all()
+            self._calls.discard(call)
+            call.ended.set()
 
     def before_fork(self) -> None:
-        """Wait until no call is under way, and let none begin: the lock is held until the fork is over."""
-        self._changed.acquire()
-        self._forks += 1
-        if not self._ended(WAIT_SECONDS):
-            for cut in tuple(self._calls):
-                # Whoever closes a connection waits for its call to end, which takes this lock to say so.
-                self._changed.release()
-                cut()
-                self._changed.acquire()
-            self._ended(CUT_SECONDS)
+        """Let no call begin until the fork is over, and wait for those that are under way."""
+        self._closed.acquire()
+        self._wait(WAIT_SECONDS)
+        for call in tuple(self._calls):
+            call.cut()
+        self._wait(CUT_SECONDS)
 
     def after_fork(self) -> None:
         """In the parent: calls may begin."""
-        self._forks -= 1
-        self._changed.notify_all()
-        self._changed.release()
+        self._closed.release()
 
     def after_fork_in_child(self) -> None:
         """In the child: the threads of the calls are not there."""
-        self._forks = 0
         self._calls.clear()
-        self._changed.release()
+        self._closed.release()
 
-    def _ended(self, seconds: float) -> bool:
-        return self._changed.wait_for(lambda: not self._calls, seconds)
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        for call in tuple(self._calls):
+            call.ended.wait(until - time.monotonic())

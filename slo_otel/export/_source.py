@@ -49,7 +49,7 @@ class Source:
             provider(settings.provider())
         suppression()
         self.replaceable = given is None
-        self.name = environment.endpoint() if given is None else type(given).__name__
+        self.name = environment.shown(environment.endpoint()) if given is None else type(given).__name__
         self.patience = environment.patience()
 
     def make(self) -> Sender:

@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from slo_otel.errors import ConfigurationError
-from slo_otel.export import Source, wanted
+from slo_otel.export import InlineLane, Source, wanted
 from slo_otel.export import _environment as environment
 from slo_otel.export import _settings as settings
+from tests.export.loops import looping, outgoing
 
 SECOND = 1_000_000_000
 
@@ -181,6 +182,21 @@ def test_what_a_protocol_cannot_carry_is_refused(
     with pytest.raises(ConfigurationError, match=said) as raised:
         wanted()
     assert name != "HEADERS" or value.partition("=")[2] not in str(raised.value)
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_password_in_an_endpoint_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, protocol: str
+) -> None:
+    """The address is told without it, whether exports fail or the endpoint cannot be one."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@127.0.0.1:9")
+    assert not looping(InlineLane()).flush(outgoing(1), 2.0)
+    assert "no export to http://127.0.0.1:9 (Connection refused)" in caplog.text
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@127.0.0.1:none")
+    with pytest.raises(ConfigurationError) as raised:
+        wanted()
+    assert "secret" not in caplog.text + str(raised.value)
 
 
 def test_grpc_that_is_not_installed_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,7 @@ def test_a_call_waits_for_a_fork() -> None:
 def test_a_call_does_not_wait_for_ever() -> None:
     """It has its own deadline, whatever forks do."""
     gate = ForkGate()
-    gate._forks = 1
+    gate.before_fork()
     with pytest.raises(TimeoutError), gate.call(lambda: None, 0.01):
         pass
 
@@ -129,10 +129,11 @@ def test_a_fork_waits_for_a_call_and_then_cuts_it() -> None:
 def test_a_call_that_cannot_be_cut_does_not_stop_a_fork() -> None:
     """The fork goes on; in its child there is no such call any more, and others may begin."""
     gate = ForkGate()
-    gate._calls.append(lambda: None)
-    began = time.monotonic()
-    gate.before_fork()
-    gate.after_fork_in_child()
-    assert time.monotonic() - began < WAIT_SECONDS + CUT_SECONDS + SLACK
-    with gate.call(lambda: None, 0.0):
-        assert len(gate._calls) == 1
+    with gate.call(lambda: None, 1.0):
+        began = time.monotonic()
+        gate.before_fork()
+        gate.after_fork_in_child()
+        assert time.monotonic() - began < WAIT_SECONDS + CUT_SECONDS + SLACK
+        assert not gate._calls
+        with gate.call(lambda: None, 0.0):
+            assert len(gate._calls) == 1
