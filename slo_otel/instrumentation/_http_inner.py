@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from slo_otel.errors import swallow
 from slo_otel.instrumentation._context import NOTHING, Frame
+from slo_otel.instrumentation._events import event_of
 from slo_otel.instrumentation._http import FRAME, INNER, STARTED, Carrier
 from slo_otel.instrumentation._http_notes import carrier_of, frame_in
 
@@ -34,6 +35,7 @@ def surrounding(requests: HttpRequests, scope: object, carrier: Carrier, around:
         outer = carrier_of(frame)
         if outer is not None:
             outer[INNER] = (requests, scope)
+            event_of(frame)  # a request with an event does not take the fast path of the outer one's route
         carrier[FRAME] = frame
     except Exception as fault:  # noqa: BLE001 - a request of the host
         swallow(fault, requests.where)

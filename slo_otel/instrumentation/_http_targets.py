@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 MOUNT_REST: Final = "/{path}"
 """What the template of a mount ends in, where the routes below it are another application's."""
 FAILED: Final = 500
-_MOST_BELOW: Final = 1_000
-"""Inner routes remembered for one mount."""
 
 
 class Target:
@@ -41,13 +39,12 @@ class BoundTarget(Target):
     statuses of 500 and above, where an exception may belong to the answer, and those that somebody traces.
     """
 
-    __slots__ = ("_below", "cells", "failures")
+    __slots__ = ("cells", "failures")
 
     def __init__(self, template: str, endpoint: object = None) -> None:
         super().__init__(template, endpoint)
         self.cells: dict[str, dict[int, Cell]] = {}
         self.failures: dict[str, dict[int, Cell]] = {}
-        self._below: dict[Target, BoundTarget] = {}
 
     @property
     def unmatched(self) -> bool:
@@ -60,25 +57,14 @@ class BoundTarget(Target):
 
     def bind(self, method: str, status: int, cell: Cell, *, at_once: bool = True) -> None:
         """Hold the cell of (target, method, status): the application bounds the first, the protocol the others."""
-        if not self._below:
-            cells = self.cells if status < FAILED and at_once else self.failures
-            cells.setdefault(method, {})[status] = cell
+        cells = self.cells if status < FAILED and at_once else self.failures
+        cells.setdefault(method, {})[status] = cell
 
     def over(self, inner: Target) -> BoundTarget:
-        """What an inner middleware knows better: the route of an application that this one cannot look into.
-
-        From then on no cell is bound to this one, since its requests have several templates.
-        """
+        """What an inner middleware knows better: the route of an application that this one cannot look into."""
         if not self.unmatched and not self.template.endswith(MOUNT_REST):
             return self
-        found = self._below.get(inner)
-        if found is None:
-            found = BoundTarget(self._joined(inner), inner.endpoint)
-            if len(self._below) < _MOST_BELOW:
-                self._below[inner] = found
-                self.cells.clear()
-                self.failures.clear()
-        return found
+        return BoundTarget(self._joined(inner), inner.endpoint)
 
     def _joined(self, inner: Target) -> str:
         if inner.template == UNMATCHED_ROUTE:

@@ -211,8 +211,8 @@ def _noting(environ: WSGIEnvironment, start_response: StartResponse) -> StartRes
     """For a request that a middleware of ours around this one has: where it went, said when its answer begins."""
 
     def begin(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-        if rule := getattr(environ.get(REQUEST), "url_rule", None):
-            environ[RULE] = rule
+        if (request := environ.get(REQUEST)) is not None:
+            environ[RULE] = getattr(request, "url_rule", None) or status[:3]
         return start_response(status, headers, *exc_info)
 
     return begin

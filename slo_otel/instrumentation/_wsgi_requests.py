@@ -76,8 +76,9 @@ class WsgiRequests(HttpRequests):
     def find(self, scope: Carrier) -> BoundTarget:
         """From what was noted when the answer began, else from the environ after routing."""
         frame: Request = scope.get(FRAME) or []
-        started = frame[STARTED] if len(frame) > LEFT and frame[SCOPE] is scope else None
-        return self.table.find(scope, started and started[2])
+        if len(frame) > LEFT and frame[SCOPE] is scope and frame[STARTED] is not None:
+            return self.table.of(frame[STARTED][2], scope)
+        return self.table.find(scope)
 
     def method(self, scope: Carrier) -> str:
         """The method, bounded."""

@@ -37,7 +37,7 @@ class RuleTable:
     """The templates of the Flask applications in one WSGI application.
 
     `known` maps the identity of a rule to its target; the table keeps every such rule alive, so that an identity is
-    never reused. Where there is no Flask it maps the absence of a rule, so that other applications are fast too.
+    never reused. It maps the absence of a rule too, so that applications without Flask are fast.
     """
 
     def __init__(self, app: object) -> None:
@@ -45,15 +45,21 @@ class RuleTable:
         self.unmatched = BoundTarget(UNMATCHED_ROUTE)
         self._applications: list[Any] = [each for each in parts(app) if is_flask_like(each)]
         self._held: list[object] = []
-        if not self._applications:
-            self.known[id(None)] = self.unmatched
+        self.known[id(None)] = self.unmatched
 
-    def find(self, environ: Carrier, noted: object = None) -> BoundTarget:
-        """The target of a request, as far as routing has happened. A fault of ours makes it unmatched."""
+    def find(self, environ: Carrier) -> BoundTarget:
+        """The target of a request whose answer has not begun, as far as routing has happened."""
         try:
-            rule = noted or environ.get(RULE) or getattr(environ.get(REQUEST), "url_rule", None)
-            if rule is None or rule == _REFUSED:
-                rule = self._matched(environ)
+            rule = environ.get(RULE) or getattr(environ.get(REQUEST), "url_rule", None)
+            return self.of(rule or self._matched(environ), environ)
+        except Exception as fault:  # noqa: BLE001 - rules are other people's objects
+            swallow(fault, "the rule of a request")
+            return self.unmatched
+
+    def of(self, noted: object, environ: Carrier) -> BoundTarget:
+        """The target of a request by what was noted of it. A fault of ours makes it unmatched."""
+        try:
+            rule = self._matched(environ) if noted == _REFUSED else noted
             if rule is None or isinstance(rule, str):
                 return self.unmatched
             return self.known.get(id(rule)) or self._learnt(rule)

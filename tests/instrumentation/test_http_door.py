@@ -297,6 +297,22 @@ def test_a_mount_is_the_prefix_of_what_the_inner_one_says(first: Target | None) 
     assert routes == expected
 
 
+def test_a_mount_that_answered_by_itself_before_has_no_cells_for_what_is_below() -> None:
+    """Answers of the mount itself, as before the inner application was there, do not decide where later ones go."""
+    with running() as world:
+        outer, inner = make_door(), make_door()
+        mount = Target("/shop/{path}")
+        for inner_target in (None, None, PAY, PAY, SHOW):
+            carrier: dict[str, Any] = {}
+            visit = outer.begin(Call(mount, carrier=carrier))
+            assert visit is not None
+            if inner_target is not None:
+                assert inner.begin(Call(inner_target, carrier=carrier)) is None
+            outer.answered(visit, 200)
+        routes = {cell.key.route: cell.count for cell in world.cells()}
+    assert routes == {"/shop/{path}": 2, "/shop/pay/{id}": 2, "/shop/show/{id}": 1}
+
+
 SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/shop/ü", "query_string": b"a=1"}
 ENVIRON: dict[str, Any] = {"SCRIPT_NAME": "/shop", "PATH_INFO": "/\xc3\xbc", "QUERY_STRING": "a=1"}
 

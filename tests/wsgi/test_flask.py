@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from wsgiref.util import FileWrapper
@@ -18,12 +19,12 @@ from werkzeug.routing import BaseConverter, Rule
 
 from slo_otel import current_event, tag
 from slo_otel.errors import ConfigurationError
-from slo_otel.instrumentation import instrument
+from slo_otel.instrumentation import _wsgi_routes, instrument
 from slo_otel.instrumentation._wsgi_routes import template_of
 from slo_otel.plan import Outcome
 from slo_otel.wsgi import SLOMiddleware
 from tests.instrumentation.asgi_world import running
-from tests.wsgi.server import Server, call, call_bare
+from tests.wsgi.server import Server, call, call_bare, environ_of
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +130,7 @@ def test_what_has_no_rule_is_one_value() -> None:
     assert found == {("unmatched", 404, ()), ("unmatched", 308, ()), ("/orders/{number}/", 405, ("money",))}
 
 
-def test_ten_thousand_paths_are_a_bounded_number_of_series() -> None:
+def test_paths_methods_and_hosts_make_no_series() -> None:
     """Nothing in a path, a method or a host makes a series."""
     app = instrument(make())
     app.add_url_rule("/u/<name>", "user", lambda name: name)
@@ -424,6 +425,7 @@ def behind_a_proxy(app: flask.Flask) -> Any:
         SLOMiddleware,
         lambda app: SLOMiddleware(instrument(app)),
         lambda app: SLOMiddleware(ProxyFix(app)),
+        lambda app: SLOMiddleware(partial(app.wsgi_app)),
         lambda app: instrument(SLOMiddleware(app)),
     ],
 )
@@ -448,6 +450,82 @@ def test_one_middleware_around_several_applications() -> None:
         for path in ("/t/1", "/admin/t/1"):
             call(service, path)
         assert {cell.key.names for cell in world.cells()} == {("money",), ("chat",)}
+
+
+class Opaque:
+    """A middleware that shows nobody what it wraps."""
+
+    def __init__(self, hidden: Any) -> None:
+        self._hidden = hidden
+
+    def __call__(self, *given: Any) -> Any:
+        return self._hidden(*given)
+
+
+def broken_down(_fault: BaseException | None) -> None:
+    raise LookupError
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("failure", ["none", "propagated", "teardown"])
+def test_applications_of_a_dispatcher_are_told_apart_however_it_ends(failure: str, *, nested: bool) -> None:
+    """The same path in another application is another route, also where nothing began or an outer one has it."""
+    shop, admin = make(), flask.Flask("admin")
+    shop.add_url_rule("/t/<shop>", "t", lambda shop: "ok")
+    admin.add_url_rule("/t/<admin>", "t", lambda admin: str(1 // 0) if failure == "propagated" else "ok")
+    admin.config["PROPAGATE_EXCEPTIONS"] = True
+    if failure == "teardown":
+        admin.teardown_request(broken_down)
+    service = SLOMiddleware(DispatcherMiddleware(shop, {"/admin": admin}))
+    with running() as world:
+        call(SLOMiddleware(Opaque(service)) if nested else service, "/admin/t/1")
+        assert world.key().route == "/t/{admin}"
+
+
+def test_what_is_mounted_beside_flask_is_not_matched_against_its_rules() -> None:
+    """A path that looks like one of Flask's, in an application that is none, has no route."""
+
+    def plain(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("405 Method Not Allowed", [("Content-Type", "text/plain")])
+        return [b"no"]
+
+    shop = make()
+    shop.add_url_rule("/t/<int:number>", "t", lambda number: "ok")
+    service = SLOMiddleware(DispatcherMiddleware(shop, {"/plain": plain}))
+    with running() as world:
+        for _ in range(2):
+            call(service, "/plain/t/1")
+        assert world.counts() == {("GET", "unmatched", 405, Outcome.REJECTED): 2}
+
+
+def test_a_request_that_is_matched_again_is_left_as_flask_left_it() -> None:
+    """Flask takes its request out of the environ so that it is freed at once; ours puts none back."""
+    environ = environ_of("/exit/now")
+    with running() as world:
+        Server().serve(failing_app(), environ)
+        assert world.key().route == "/exit/{why}"
+    assert environ.get("werkzeug.request") is None
+
+
+def test_rules_that_are_made_while_it_runs_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application may have more rules than we remember: those beyond are found anew each time."""
+    monkeypatch.setattr(_wsgi_routes, "_MOST", 3)
+    app = make()
+    for number in range(9):
+        app.add_url_rule(f"/r{number}/<x>", f"r{number}", lambda x: "ok")
+    with running() as world:
+        for number in [*range(9)] * 2:
+            call(instrument(app), f"/r{number}/7")
+        assert {cell.key.route: cell.count for cell in world.cells()} == {f"/r{n}/{{x}}": 2 for n in range(9)}
+
+
+def test_twice_is_once() -> None:
+    """The second `instrument` finds the first one, also behind middleware that came between."""
+    app = instrument(make())
+    measured = app.wsgi_app
+    assert instrument(app).wsgi_app is measured
+    app.wsgi_app = proxied = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]  # Flask's documented way
+    assert instrument(app).wsgi_app is proxied
 
 
 def test_the_test_client_counts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from wsgiref.handlers import SimpleHandler
@@ -13,9 +14,9 @@ from wsgiref.util import FileWrapper
 
 import pytest
 
-from slo_otel import errors
+from slo_otel import current_event, errors
 from slo_otel.errors import ConfigurationError
-from slo_otel.instrumentation import activate
+from slo_otel.instrumentation import _wsgi_requests, activate
 from slo_otel.plan import Outcome
 from slo_otel.wsgi import SLOMiddleware
 from tests.instrumentation.asgi_world import running
@@ -268,3 +269,81 @@ def test_a_stream_that_nobody_closes_takes_no_later_request_for_itself() -> None
         assert world.one_count() == 2
         del dropped
         assert sorted(str(cell.key.outcome) for cell in world.cells()) == ["cancelled", "success"]
+
+
+def alternating(kinds: list[str]) -> WSGIApplication:
+    """Plain answers and others, of one route and one status."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        kind = kinds.pop(0)
+        header = "text/event-stream" if kind == "events" else "text/plain"
+        write = start_response("200 OK", [("Content-Type", header)])
+        if kind == "said":
+            current_event().set(tenant="t1")
+        if kind == "left":
+            with suppress(OSError):
+                write(b"nobody gets this")
+        return iter([b"a", b"b"]) if kind == "events" else [b"a"]
+
+    return app
+
+
+@pytest.mark.parametrize("kind", ["plain", "events", "said", "left"])
+def test_what_is_no_plain_answer_does_not_take_the_path_of_those_before(kind: str) -> None:
+    """After plain answers of the same route: a stream, an event that code asked for, and a client that left."""
+    with running() as world:
+        app = SLOMiddleware(alternating(["plain", "plain", kind]))
+        for _ in range(2):
+            call_bare(app)
+        call_bare(app, server=Server(write_fails=BrokenPipeError() if kind == "left" else None))
+        keys = {
+            (cell.key.event_stream, cell.key.attributes, cell.key.outcome): cell.count for cell in world.cells()
+        }
+    special = {
+        "plain": (False, (), Outcome.SUCCESS),
+        "events": (True, (), Outcome.SUCCESS),
+        "said": (False, (("tenant", "t1"),), Outcome.SUCCESS),
+        "left": (False, (), Outcome.CANCELLED),
+    }
+    assert keys == {special["plain"]: 3} if kind == "plain" else {special["plain"]: 2, special[kind]: 1}
+
+
+def test_status_lines_that_are_made_up_are_not_kept_for_ever() -> None:
+    """An application may write anything behind the number: it is the number that counts, in bounded memory."""
+    with running() as world:
+        for number in range(1_500):
+            call_bare(SLOMiddleware(returning_status(f"200 Took {number} ms")))
+        assert world.one_count() == 1_500
+    assert len(_wsgi_requests._codes) <= 1_000
+
+
+def returning_status(status: str) -> WSGIApplication:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(status, TEXT)
+        return [b"a"]
+
+    return app
+
+
+def test_what_is_pending_is_bounded_between_snapshots() -> None:
+    """Thousands of requests without a tick are folded on the way."""
+    app = SLOMiddleware(returning([b"a"]))
+    with running() as world:
+        environ = environ_of()
+        for _ in range(3_000):
+            app(dict(environ), lambda *_: lambda _data: None)
+        bound = app._requests
+        assert bound is not None
+        cell = bound.table.unmatched.cells["GET"][200]
+        assert len(cell.pending) <= cell.limit
+        assert world.one_count() == 3_000
+
+
+def test_a_plain_application_is_fast_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any router the second plain answer is recorded at once."""
+    with running() as world:
+        app = SLOMiddleware(returning([b"a"]))
+        call_bare(app)
+        monkeypatch.setattr(_wsgi_requests, "_finished", None)
+        call_bare(app)
+        assert world.one_count() == 2
