@@ -9,10 +9,12 @@ STAMP := .venv/.installed
 WORKERS ?= 2
 # Hypothesis' profile in `make soak`: new examples each time; `long` takes the same ones again.
 PROFILE ?= explore
+# Minutes of `make load`.
+MINUTES ?= 20
 # The peers are installed beside the package in an environment of their own.
 BENCH := .venv-bench
 
-.PHONY: help setup check format test soak mutate demo e2e servers upstream bench wheel interpreters lowest clean
+.PHONY: help setup check format test soak mutate demo e2e servers load upstream bench wheel interpreters lowest clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -55,6 +57,10 @@ e2e: $(STAMP) ## the tests against a real OpenTelemetry Collector (needs Go)
 
 servers: $(STAMP) ## every server, every exit, on real processes, and the tables of docs/servers.md; needs a C compiler; four minutes
 	@$(BIN)/python tools/servers.py $(ONLY)
+
+load: $(STAMP) ## load on servers whose workers are recycled while a real Collector comes and goes; MINUTES=20; needs Go
+	@$(BIN)/python tools/collector.py
+	@cd tools && ../$(BIN)/python -m load --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 upstream: $(STAMP) ## the frameworks' own test suites, bare and around our middleware, ten minutes; ONLY="django flask"
 	@cd tools && ../$(BIN)/python -m upstream $(foreach suite,$(ONLY),--suite $(suite))

@@ -1,6 +1,6 @@
 """Load on gunicorn and uvicorn, for minutes, while workers and the Collector come and go.
 
-    cd tools; ../.cache/venv-servers/bin/python -m load --minutes 20 --collector PATH [--seed N]
+    cd tools; ../.venv/bin/python -m load --minutes 20 [--seed N]
 
 Each worker ends after 200 requests, and the Collector is stopped by SIGTERM and started again at random. At the
 end, the sum of what the Collector was told last by each process, and of what ending workers logged as unsent, must
@@ -22,6 +22,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from collector import binary
 
 from load.client import BAD, GOOD, UNANSWERED, Clients
 from load.collector import Collector, free_port, wait_for
@@ -123,8 +125,8 @@ def _watch(servers: list[Served], collector: Collector, seconds: float) -> None:
         print(f"{said}; {collector.lives} Collectors; {max(left - _SAID_EVERY, 0):.0f} s left", flush=True)
 
 
-def _run(seconds: float, binary: Path, directory: Path, seed: str) -> list[Served]:
-    collector = Collector(binary, directory, seed)
+def _run(seconds: float, executable: Path, directory: Path, seed: str) -> list[Served]:
+    collector = Collector(executable, directory, seed)
     with ExitStack() as stack:
         collector.start()
         stack.callback(collector.stop)
@@ -150,12 +152,11 @@ def main() -> int:
     """0 when every event was told once and no memory grew."""
     parser = argparse.ArgumentParser(prog="load")
     parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--collector", type=Path, required=True, help="the Collector's binary")
     parser.add_argument("--seed", default=f"{secrets.randbits(32)}")
     given = parser.parse_args()
     print(f"{given.minutes:g} minutes, seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        servers = _run(given.minutes * 60, given.collector.resolve(), Path(name), given.seed)
+        servers = _run(given.minutes * 60, binary(), Path(name), given.seed)
         broken = [f"{served.name}: {problem}" for served in servers for problem in served.problems]
         if broken:
             print("\n".join(broken), file=sys.stderr)
