@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from statistics import median
 from typing import Final
 
 import psutil
@@ -15,7 +14,10 @@ _MB: Final = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Thirds:
-    """Megabytes, medians over each third of a run: of the supervisor, and of the largest worker there was."""
+    """Megabytes, the most there was in each third of a run: of the supervisor, and of any worker.
+
+    Workers grow until they have served a little, so what they have on average says how many have just begun.
+    """
 
     supervisor: tuple[float, float, float]
     worker: tuple[float, float, float]
@@ -50,8 +52,8 @@ class Memory:
         """What was seen; of a run of at least three samples."""
         size = max(len(self._samples) // 3, 1)
         parts = [self._samples[size * third : size * (third + 1)] for third in range(3)]
-        supervisor = [median(each for each, _ in part) for part in parts]
-        worker = [median(each for _, each in part) for part in parts]
+        supervisor = [max(each for each, _ in part) for part in parts]
+        worker = [max(each for _, each in part) for part in parts]
         return Thirds(_three(supervisor), _three(worker))
 
     def _run(self) -> None:
