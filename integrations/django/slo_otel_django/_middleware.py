@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from typing import TypeAlias, cast
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -25,7 +25,6 @@ from slo_otel_django._validation import observe
 Handler: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 AsyncHandler: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 Door: TypeAlias = HttpDoor[HttpRequest]
-Opening: TypeAlias = Callable[[HttpRequest], Door]
 
 
 @sync_and_async_middleware
@@ -44,89 +43,39 @@ def SLOMiddleware(get_response: Handler | AsyncHandler) -> Handler | AsyncHandle
     if handle is not None and not handle.running:
         raise MiddlewareNotUsed("SLO_OTEL_DISABLED is set")
     listen()
-
-    def opening(request: HttpRequest) -> Door:
-        return _door(request, given)
-
+    observe()
     if iscoroutinefunction(get_response):
         hear()
-        return _asynchronous(cast("AsyncHandler", get_response), opening)
-    return _synchronous(cast("Handler", get_response), opening)
+        return markcoroutinefunction(_around_async(_door("scope", given), cast("AsyncHandler", get_response)))
+    return _around(_door("META", given), cast("Handler", get_response))
 
 
-def _door(request: HttpRequest, given: _settings.Settings) -> Door:
-    """Made with the first request, before its view: then the project's frameworks can be observed, and it is known
-    whether requests have an environ, which is their META, or a scope."""
-    observe()
+def _door(carrier: str, given: _settings.Settings) -> Door:
+    """`carrier` is the attribute of requests that lives as long as they do: META is the environ under WSGI."""
     return HttpDoor(
         target=Targets().find,
         method=attrgetter("method"),
-        carrier=attrgetter("scope" if hasattr(request, "scope") else "META"),
+        carrier=attrgetter(carrier),
         attributes=given.attributes,
     )
 
 
-# Functions and not objects, names of the closure and not attributes: what runs between two requests empties the
-# processor's caches, and then every object that is touched costs several times what it does in a loop.
+def _around(door: Door, get_response: Handler) -> Handler:
+    def stream(visit: Visit, request: HttpRequest, response: HttpResponseBase) -> None:
+        follow(Stream(door, visit), request, cast("StreamingHttpResponse", response), asynchronous=False)
+
+    return door.around(get_response, stream)
 
 
-def _synchronous(get_response: Handler, opening: Opening) -> Handler:
-    door: Door | None = None
+def _around_async(door: Door, get_response: AsyncHandler) -> AsyncHandler:
+    def stream(visit: Visit, request: HttpRequest, response: HttpResponseBase) -> None:
+        follow(Stream(door, visit), request, cast("StreamingHttpResponse", response), asynchronous=True)
 
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        nonlocal door
-        if door is None:
-            door = opening(request)
-        visit = door.begin(request)
-        if visit is None:
-            return get_response(request)
-        try:
-            response = get_response(request)
-        except BaseException as fault:
+    def cancelled(visit: Visit, fault: BaseException) -> None:
+        """By Django because the client has left, or by the server."""
+        if isinstance(fault, CancelledError) and client_left():
+            door.left(visit)
+        else:
             door.raised(visit, fault)
-            raise
-        if response.streaming:
-            _follow(door, visit, request, response, asynchronous=False)
-        else:
-            door.answered(visit, response.status_code)
-        return response
 
-    return middleware
-
-
-def _asynchronous(get_response: AsyncHandler, opening: Opening) -> AsyncHandler:
-    door: Door | None = None
-
-    async def middleware(request: HttpRequest) -> HttpResponseBase:
-        nonlocal door
-        if door is None:
-            door = opening(request)
-        visit = door.begin(request)
-        if visit is None:
-            return await get_response(request)
-        try:
-            response = await get_response(request)
-        except BaseException as fault:
-            _fail(door, visit, fault)
-            raise
-        if response.streaming:
-            _follow(door, visit, request, response, asynchronous=True)
-        else:
-            door.answered(visit, response.status_code)
-        return response
-
-    return middleware
-
-
-def _follow(
-    door: Door, visit: Visit, request: HttpRequest, response: HttpResponseBase, *, asynchronous: bool
-) -> None:
-    follow(Stream(door, visit), request, cast("StreamingHttpResponse", response), asynchronous=asynchronous)
-
-
-def _fail(door: Door, visit: Visit, fault: BaseException) -> None:
-    """Raised, or cancelled: by Django because the client has left, or by the server."""
-    if isinstance(fault, CancelledError) and client_left():
-        door.left(visit)
-    else:
-        door.raised(visit, fault)
+    return door.around_async(get_response, stream, cancelled)

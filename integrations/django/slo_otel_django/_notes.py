@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import MutableMapping
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 from django.core.signals import got_request_exception
 from django.http import HttpRequest
@@ -13,19 +12,24 @@ from django.http import HttpRequest
 from slo_otel.adapters import HttpDoor
 
 
-def carrier_of(request: HttpRequest) -> MutableMapping[str, Any]:
-    """What lives as long as the request, and is the same for everything around Django: the environ or the scope."""
-    try:
-        carrier: MutableMapping[str, Any] = request.environ  # type: ignore[attr-defined]  # of a WSGIRequest
-    except AttributeError:
-        carrier = getattr(request, "scope", request.META)
-    return carrier
+def _door(carrier: str) -> HttpDoor[HttpRequest]:
+    return HttpDoor(target=lambda _: None, method=attrgetter("method"), carrier=attrgetter(carrier))
 
 
-_door: Final = HttpDoor[HttpRequest](target=lambda _: None, method=attrgetter("method"), carrier=carrier_of)
-"""One for notes alone: they go to whatever has the request open, which may be a middleware around Django."""
+_UNDER_WSGI: Final = _door("META")
+_UNDER_ASGI: Final = _door("scope")
+"""Doors for notes alone: these go to whatever has the request open, which may be a middleware around Django."""
 
-bad_input = _door.bad_input
+
+def _doors(request: HttpRequest) -> tuple[HttpDoor[HttpRequest], ...]:
+    """Where the frame of a request may be: a middleware that is synchronous under ASGI keeps it in META, too."""
+    return (_UNDER_WSGI, _UNDER_ASGI) if hasattr(request, "scope") else (_UNDER_WSGI,)
+
+
+def bad_input(request: HttpRequest) -> None:
+    """A framework's own validation refuses the request."""
+    for door in _doors(request):
+        door.bad_input(request)
 
 
 def listen() -> None:
@@ -37,4 +41,5 @@ def _unhandled(sender: object, request: HttpRequest | None = None, **named: obje
     """Django turns it into an answer before a middleware sees it, but says so while it handles it."""
     fault = sys.exception()
     if request is not None and fault is not None:
-        _door.unhandled(request, fault)
+        for door in _doors(request):
+            door.unhandled(request, fault)

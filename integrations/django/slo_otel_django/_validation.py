@@ -13,6 +13,7 @@ from functools import wraps
 from traceback import walk_tb
 from typing import Any, Final
 
+from django.core.signals import request_started
 from django.http import HttpRequest
 from django.urls import get_resolver
 
@@ -26,17 +27,19 @@ Method = Callable[..., Any]
 
 
 def observe() -> None:
-    """Observe the frameworks that the URLconf of the project has imported. Harmless when done again.
+    """Observe the frameworks of the project, with the first request: Django imports the URLconf with that one."""
+    request_started.connect(_first_request, dispatch_uid=__name__)
 
-    The first request asks for it, since Django imports the URLconf with that one. A URLconf that cannot be imported
-    is Django's to complain of.
-    """
+
+def _first_request(**_: object) -> None:
+    """A URLconf that cannot be imported is Django's to complain of: it asks again, and raises again."""
     try:
         get_resolver().url_patterns  # noqa: B018 - it is imported where it is asked for
-    except Exception:  # noqa: BLE001 - Django asks again, and raises again
+    except Exception:  # noqa: BLE001 - see above
         return
     _observe("rest_framework.views", "APIView", "handle_exception", _rest_framework)
     _observe("ninja.main", "NinjaAPI", "on_exception", _ninja)
+    request_started.disconnect(dispatch_uid=__name__)
 
 
 def _observe(module: str, name: str, method: str, around: Callable[[Method], Method]) -> None:
