@@ -135,12 +135,30 @@ class Requests(SimpleTestCase):
 }
 SABOTAGE = """
 import sys
+from asgiref.sync import iscoroutinefunction
+from django.utils.decorators import sync_and_async_middleware
 
 if "slo_otel" in sys.modules:
-    from slo_otel.adapters import HttpDoor
+    import slo_otel_django
 
-    begin = HttpDoor.begin
-    HttpDoor.begin = lambda door, request: None if request.path == "/absent" else begin(door, request)
+    ours = slo_otel_django.SLOMiddleware
+
+    @sync_and_async_middleware
+    def forgetful(get_response):
+        measured = ours(get_response)
+
+        def chosen(request):
+            return get_response if request.path == "/absent" else measured
+
+        async def asynchronous(request):
+            return await chosen(request)(request)
+
+        def synchronous(request):
+            return chosen(request)(request)
+
+        return asynchronous if iscoroutinefunction(get_response) else synchronous
+
+    slo_otel_django.SLOMiddleware = forgetful
 """
 
 
