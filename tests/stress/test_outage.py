@@ -25,7 +25,7 @@ from tests.stress import faulty, faulty_grpc, scaled
 from tests.stress.faulty import Behaviour, Faulty, says
 from tests.stress.faulty_grpc import Answering, GrpcCollector, fails
 
-FAILURES: Mapping[str, int] = {"http/protobuf": scaled(60, 300), "grpc": scaled(24, 150)}
+FAILURES: Mapping[str, int] = {"http/protobuf": scaled(60, 300), "grpc": scaled(18, 150)}
 """How often each fails: HTTP is the default, and gRPC differs in what sends."""
 DEADLINE = 0.2
 SLACK = 0.2
