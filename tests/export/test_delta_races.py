@@ -10,8 +10,10 @@ import pytest
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.resources import Resource
 
+from slo_otel import names
 from slo_otel.export import Exports, Lane, Outgoing, Source, ThreadLane, Translation, _exports, requests
 from slo_otel.export._sender import Failure, Sender
+from slo_otel.receive import Answer, Receiver
 from tests.export.deltas import DELTAS, Collector, Traffic, agree
 from tests.export.loops import SECOND, GivenExporter, until
 from tests.export.samples import BORN, PLAN, request
@@ -90,7 +92,7 @@ class _Faults(Source):
         super().__init__()
         self.dice = random.Random(seed)
         self.collector = Collector()
-        self.patience = 0.2
+        self.patience = 0.5
 
     def make(self) -> Sender:
         return _Faulty(self)
@@ -111,7 +113,7 @@ def test_flushes_and_periodic_exports_share_one_checkpoint(seed: int, monkeypatc
 
     def flushes() -> None:
         for _ in range(8):
-            exports.flush(taken(), 0.3)
+            exports.flush(taken(), 0.8)
 
     def polls() -> None:
         at = 0
@@ -190,3 +192,20 @@ def test_an_export_that_was_given_up_does_not_disturb_the_next_one() -> None:
     assert sent == [True]
     assert exports.shutdown(traffic.outgoing(), 5.0)
     agree(source.collector, traffic, DELTAS)
+
+
+def test_over_http_an_outage_neither_loses_nor_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused, unavailable, then back: the receiver, which adds deltas up, has what happened, buckets included."""
+    traffic = Traffic()
+    with Receiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
+        exports = _looping(Source(), ThreadLane())
+        for answer in (Answer.ACCEPT, Answer.REFUSE, Answer.UNAVAILABLE, Answer.ACCEPT, Answer.ACCEPT):
+            receiver.answer = answer
+            traffic.record(KEYS[0], 0.1)
+            assert exports.flush(traffic.outgoing(), 5.0) is (answer is Answer.ACCEPT)
+        assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 5
+        (durations,) = receiver.find(names.DURATION, slo_verdict="valid")
+        assert durations.distribution is not None
+        assert (durations.value, sum(durations.distribution.counts)) == (5, 5)
+        assert exports.shutdown(traffic.outgoing(), 5.0)
