@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from slo_otel import current_event, errors
+from slo_otel import current_event, errors, tag, track
 from slo_otel.adapters import HttpDoor, Target, Visit
 from slo_otel.plan import CellKey, Outcome
 from tests.instrumentation.asgi_world import World, running
@@ -168,6 +168,38 @@ def test_every_end_is_the_event_that_the_steps_make_of_it(
             found.append((seen(world), answers))
     assert found[0] == found[1]
     assert sum(found[0][0].values()) == 3
+
+
+def test_what_code_says_counts_after_plain_answers_too(
+    wrap: Callable[[HttpDoor[Call], Serve], Serve], *, tapped: bool
+) -> None:
+    """The same route, method and status, first without a reason and then with one: two series, as by the steps."""
+    found = []
+    for made in (by_steps, wrap):
+        with running(tapped=tapped) as world:
+            serving = made(door(), lambda call: call.end())
+            for end in (lambda: Answer(400), lambda: Answer(400), say_why, lambda: Answer(400)):
+                serving(Call(end))
+            found.append(seen(world))
+    assert found[0] == found[1]
+    assert sorted(found[0].values()) == [1, 3]
+
+
+def test_inside_a_tracked_call_of_its_category_it_is_no_second_event(
+    wrap: Callable[[HttpDoor[Call], Serve], Serve],
+) -> None:
+    """What is around a request counts, as by the steps: also after plain answers with nothing around them."""
+    found = []
+    for made in (by_steps, wrap):
+        with running() as world:
+            serving = made(door(), lambda call: call.end())
+            call = Call(Answer, Target("/pay/{id}", tag("money")(lambda: None)))
+            for _ in range(2):
+                serving(replace(call, carrier={}))
+            with track("money"):
+                serving(replace(call, carrier={}))
+            found.append({key: n for key, n in seen(world).items() if n})
+    assert found[0] == found[1]
 
 
 def test_durations_are_from_the_call_to_the_answer(
