@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from google.protobuf.json_format import Parse
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
-from slo_otel.export import Outgoing, Own, ThreadLane
+from slo_otel.export import Outgoing, Own, ThreadLane, _exports, _grpc, requests
 from tests.e2e.processes import Collector, eventually
 from tests.export.added import Added, whole
 from tests.export.authority import Authority
@@ -71,6 +72,18 @@ def test_ten_thousand_series_arrive(
     found = in_files(tmp_path / "metrics.json")
     assert found.counts() == whole(sent)
     assert found.series > 10_000
+
+
+def test_what_a_collector_finds_too_large_arrives_in_halves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Were our own limit none: it says RESOURCE_EXHAUSTED, as for a full queue, but in words that tell them apart."""
+    monkeypatch.setattr(_grpc, "MOST_BYTES", 10**9)
+    monkeypatch.setattr(_exports, "requests", partial(requests, limit=100_000))
+    collector, sent = Collector.planned(tmp_path), _regions()
+    with collector.running():
+        assert _sent(monkeypatch, "grpc", collector.grpc_endpoint, sent)
+    assert in_files(tmp_path / "metrics.json").counts() == whole(sent)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
