@@ -16,7 +16,7 @@ class End(StrEnum):
     QUIT = "SIGQUIT"
     KILL = "kill -9"
     RECYCLE = "recycled every 5 requests"
-    RELOAD = "SIGHUP, then SIGTERM"
+    RELOAD = "SIGHUP and later SIGTERM"
     ABORT = "a worker times out"
     HANG = "SIGTERM while a request hangs"
     HANG_QUIT = "SIGQUIT while a request hangs"
@@ -72,6 +72,8 @@ class Cell:
         return f"{self.server}{more} ({self.app}), {self.end}"
 
 
+GENTLY: Final = ("--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+"""How uWSGI is told to let its workers end what they serve; the page says it once."""
 SIGNALS: Final = (End.TERM, End.INT, End.QUIT)
 OPT_IN: Final = (("SLO_OTEL_SIGTERM", "1"),)
 NO_HOOK: Final = "the default action of the signal ends the process: no Python runs"
@@ -79,7 +81,7 @@ KILLED: Final = "nothing runs after it"
 DEAF: Final = "both make gunicorn send SIGQUIT, of which this worker takes no notice: `kill -9` after the time-out"
 BUSY: Final = "uWSGI ends a worker that is serving a request without any hook; `gracefully_kill_them_all` does not"
 MASTER: Final = (
-    "uWSGI ends its master without Python's exit hooks; what it records while importing goes out with time"
+    "uWSGI ends its master without Python's exit hooks; what that recorded goes out with its periodic exports"
 )
 
 
@@ -107,7 +109,8 @@ def _granian(app: App, end: End, *options: str, arrives: Arrives = Arrives.ALL, 
 
 def _uwsgi(end: End, *options: str, arrives: Arrives = Arrives.ALL, why: str = "") -> Cell:
     command = ("uwsgi", "--http-socket", "127.0.0.1:{port}", "--need-app", "--module", "shop:wsgi", *options)
-    return Cell(" ".join(("uwsgi", *options)), App.WSGI, end, command, arrives, why)
+    shown = (option for option in options if option not in GENTLY)
+    return Cell(" ".join(("uwsgi", *shown)), App.WSGI, end, command, arrives, why)
 
 
 def cells() -> Iterator[Cell]:
@@ -167,8 +170,7 @@ def _of_granian() -> Iterator[Cell]:
 
 
 def _of_uwsgi() -> Iterator[Cell]:
-    two = ("--master", "--processes", "2")
-    gently = (*two, "--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+    gently = ("--master", "--processes", "2", *GENTLY)
     yield _uwsgi(End.TERM, *gently, "--lazy-apps")
     for end in (End.TERM, End.RELOAD):
         yield _imported_by_the_master(end, *gently)
@@ -179,7 +181,7 @@ def _of_uwsgi() -> Iterator[Cell]:
         ("--py-call-osafterfork",),
     ):
         yield _imported_by_the_master(End.TERM, *gently, *option)
-    yield _imported_by_the_master(End.RECYCLE, *gently, "--max-requests", "5", "--min-worker-lifetime", "1")
+    yield _uwsgi(End.RECYCLE, *gently, "--max-requests", "5", "--min-worker-lifetime", "1")
     yield _uwsgi(End.HANG, "--master", "--processes", "1", "--die-on-term", arrives=Arrives.NONE, why=BUSY)
 
 

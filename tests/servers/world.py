@@ -30,6 +30,10 @@ APPS: Final = Path(__file__).parent / "apps"
 PATIENCE: Final = 60.0
 """Seconds that a server may take to start or to end, on a busy machine."""
 
+# A job in the background of a script ignores SIGQUIT, and so would every server that the tests start.
+if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
 Told = Counter[tuple[int, int]]
 """How many processes had so many (requests, boots); none that had neither."""
 

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 import slo_otel
+from slo_otel.wsgi import SLOMiddleware
 
 
 def note(file: str) -> None:
@@ -31,20 +32,17 @@ with slo_otel.track("boot"):
 Start = Callable[[str, list[tuple[str, str]]], object]
 
 
-@slo_otel.track("pay")
-def answered(path: str) -> bytes:
+def answer(environ: dict[str, object], start: Start) -> Iterable[bytes]:
     """The process id; `/stuck` is not answered within any test."""
-    if path == "/stuck":
+    if environ["PATH_INFO"] == "/stuck":
         note("stuck")
         time.sleep(60)
-    return str(os.getpid()).encode()
-
-
-def wsgi(environ: dict[str, str], start: Start) -> Iterable[bytes]:
-    """The WSGI application."""
-    body = answered(environ["PATH_INFO"])
+    body = str(os.getpid()).encode()
     start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+wsgi = SLOMiddleware(answer)
 
 
 async def pid(request: Request) -> PlainTextResponse:
