@@ -74,10 +74,8 @@ def test_ten_thousand_series_arrive(
     assert found.series > 10_000
 
 
-def test_what_a_collector_finds_too_large_arrives_in_halves(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Were our own limit none: it says RESOURCE_EXHAUSTED, as for a full queue, but in words that tell them apart."""
+def test_what_a_collector_finds_too_large_arrives_in_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Were our own limit none: it says RESOURCE_EXHAUSTED, as for a full queue, but in other words."""
     monkeypatch.setattr(_grpc, "MOST_BYTES", 10**9)
     monkeypatch.setattr(_exports, "requests", partial(requests, limit=100_000))
     collector, sent = Collector.planned(tmp_path), _regions()

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -251,6 +252,17 @@ def test_packed_and_with_headers_as_the_environment_says(
     (metadata,) = collector.metadata
     assert (metadata["x-token"], metadata["x-other"]) == ("a b", "1")
     assert ExportMetricsServiceRequest.FromString(collector.bodies[0]).resource_metrics
+
+
+def test_a_collector_may_listen_on_a_socket_of_the_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As a sidecar's may: by any name that gRPC has for it."""
+    where = f"unix://{tmp_path}/otel.sock"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", where)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
+    with GrpcCollector(where=where) as collector:
+        assert wanted()
+        assert _sent() is None
+        assert len(collector.bodies) == 1
 
 
 def test_a_loop_keeps_its_deadlines_and_delivers_afterwards(collector: GrpcCollector) -> None:

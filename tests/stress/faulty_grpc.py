@@ -68,8 +68,9 @@ class GrpcCollector:
         credentials: grpc.ServerCredentials | None = None,
         options: Sequence[tuple[str, object]] = (),
         take: Callable[[bytes], object] = lambda _: None,
+        where: str | None = None,
     ) -> None:
-        """`take` gets the body of each request that is accepted, before it is answered."""
+        """`take` gets the body of each request that is accepted, before it is answered. `where` replaces a port."""
         self.behave = behave
         self.bodies: list[bytes] = []
         """What arrived, oldest first, whatever was answered."""
@@ -81,7 +82,7 @@ class GrpcCollector:
         handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._answer)
         service, _, name = METHOD[1:].rpartition("/")
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler}),))
-        where = f"127.0.0.1:{port}"
+        where = where or f"127.0.0.1:{port}"
         if credentials is None:
             self.port = self._server.add_insecure_port(where)
         else:
