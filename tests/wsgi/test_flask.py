@@ -466,20 +466,29 @@ def broken_down(_fault: BaseException | None) -> None:
     raise LookupError
 
 
+def dispatched(failure: str) -> Any:
+    """Two applications with rules that look alike, one below the other."""
+    shop, admin = make(), flask.Flask("admin")
+    shop.add_url_rule("/t/<shop>", "t", lambda shop: str(1 // 0) if failure == "propagated" else "ok")
+    admin.add_url_rule("/t/<admin>", "t", lambda admin: str(1 // 0) if failure == "propagated" else "ok")
+    for app in (shop, admin):
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        if failure == "teardown":
+            app.teardown_request(broken_down)
+    return SLOMiddleware(DispatcherMiddleware(shop, {"/admin": admin}))
+
+
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("failure", ["none", "propagated", "teardown"])
-def test_applications_of_a_dispatcher_are_told_apart_however_it_ends(failure: str, *, nested: bool) -> None:
+@pytest.mark.parametrize(("path", "route"), [("/t/1", "/t/{shop}"), ("/admin/t/1", "/t/{admin}")])
+def test_applications_of_a_dispatcher_are_told_apart_however_it_ends(
+    path: str, route: str, failure: str, *, nested: bool
+) -> None:
     """The same path in another application is another route, also where nothing began or an outer one has it."""
-    shop, admin = make(), flask.Flask("admin")
-    shop.add_url_rule("/t/<shop>", "t", lambda shop: "ok")
-    admin.add_url_rule("/t/<admin>", "t", lambda admin: str(1 // 0) if failure == "propagated" else "ok")
-    admin.config["PROPAGATE_EXCEPTIONS"] = True
-    if failure == "teardown":
-        admin.teardown_request(broken_down)
-    service = SLOMiddleware(DispatcherMiddleware(shop, {"/admin": admin}))
+    service = dispatched(failure)
     with running() as world:
-        call(SLOMiddleware(Opaque(service)) if nested else service, "/admin/t/1")
-        assert world.key().route == "/t/{admin}"
+        call(SLOMiddleware(Opaque(service)) if nested else service, path)
+        assert world.key().route == route
 
 
 def test_what_is_mounted_beside_flask_is_not_matched_against_its_rules() -> None:
@@ -517,6 +526,7 @@ def test_rules_that_are_made_while_it_runs_are_not_kept_for_ever(monkeypatch: py
         for number in [*range(9)] * 2:
             call(instrument(app), f"/r{number}/7")
         assert {cell.key.route: cell.count for cell in world.cells()} == {f"/r{n}/{{x}}": 2 for n in range(9)}
+        assert len(app.wsgi_app._requests.table._held) == 3  # type: ignore[attr-defined]  # ours
 
 
 def test_twice_is_once() -> None:

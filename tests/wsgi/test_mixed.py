@@ -17,6 +17,7 @@ from slo_otel.plan import Outcome
 from tests.instrumentation.asgi_apps import ok
 from tests.instrumentation.asgi_fake import exchange
 from tests.instrumentation.asgi_world import running
+from tests.wsgi.test_flask import dispatched
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecated in favour of a package that does the same
@@ -66,3 +67,12 @@ def test_a_flask_application_behind_a_bare_asgi_one_gives_the_route() -> None:
         ("/orders/{order}", 200, Outcome.SUCCESS): 2,
         ("/orders/{order}", 500, Outcome.EXCEPTION): 1,
     }
+
+
+@pytest.mark.parametrize(("path", "route"), [("/t/1", "/t/{shop}"), ("/admin/t/1", "/t/{admin}")])
+def test_an_outer_asgi_middleware_gets_the_rule_that_was_followed(path: str, route: str) -> None:
+    """Of several Flask applications behind a bridge it is the one that answered whose rule counts."""
+    app = SLOMiddleware(WSGIMiddleware(dispatched("none")))
+    with running() as world:
+        assert ask(app, path) == 200
+        assert world.key().route == route

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from wsgiref.handlers import SimpleHandler
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.util import FileWrapper
 
@@ -95,13 +94,11 @@ class Sized:
         return 1
 
 
-@pytest.mark.parametrize("wrap", [lambda app: app, SLOMiddleware])
-def test_a_server_still_knows_the_length_of_a_sized_body(wrap: Any) -> None:
-    """The standard library makes a Content-Length for a body whose `len` is 1."""
+def test_a_server_still_knows_the_length_of_a_sized_body() -> None:
+    """A server may make a Content-Length for a body whose `len` is 1; a body without one still has none."""
     with running():
-        out = io.BytesIO()
-        SimpleHandler(io.BytesIO(), out, io.StringIO(), environ_of()).run(wrap(returning(Sized())))
-    assert b"Content-Length: 5\r\n" in out.getvalue()
+        assert len(call_bare(SLOMiddleware(returning(Sized()))).returned) == 1
+        assert not hasattr(call_bare(SLOMiddleware(returning(iter([b"a"])))).returned, "__len__")
 
 
 def test_a_content_length_of_the_application_is_kept() -> None:
@@ -260,13 +257,18 @@ def test_the_part_that_is_the_whole_content_length_ends_the_answer() -> None:
 
 def test_a_stream_that_nobody_closes_takes_no_later_request_for_itself() -> None:
     """A server that drops a body leaves it open in its thread; the next requests are events of their own."""
-    app = SLOMiddleware(returning(lambda _: iter([b"a", b"b"])), attributes=lambda _: {"category": "money"})
+
+    def paid(environ: WSGIEnvironment) -> Iterator[bytes]:
+        current_event().set(category="money")
+        return iter([b"a", b"b"])
+
+    app = SLOMiddleware(returning(paid))
     with running() as world:
         dropped = iter(app(environ_of("/dropped"), lambda *_: lambda _data: None))
         assert next(dropped) == b"a"
         for path in ("/dropped", "/other"):
             call(app, path)
-        assert world.one_count() == 2
+        assert (world.one_count(), world.cells()[0].key.names) == (2, ("money",))
         del dropped
         assert sorted(str(cell.key.outcome) for cell in world.cells()) == ["cancelled", "success"]
 
@@ -305,7 +307,8 @@ def test_what_is_no_plain_answer_does_not_take_the_path_of_those_before(kind: st
         "said": (False, (("tenant", "t1"),), Outcome.SUCCESS),
         "left": (False, (), Outcome.CANCELLED),
     }
-    assert keys == {special["plain"]: 3} if kind == "plain" else {special["plain"]: 2, special[kind]: 1}
+    expected = {special["plain"]: 3} if kind == "plain" else {special["plain"]: 2, special[kind]: 1}
+    assert keys == expected
 
 
 def test_status_lines_that_are_made_up_are_not_kept_for_ever() -> None:
