@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import environment
 
-from upstream.suites import CACHE, HERE, PINS, ROOT, Suite, UnusableError, fetch
+from upstream.suites import CACHE, HERE, ROOT, Suite, UnusableError, fetch
 
 REQUIREMENTS: Final = HERE / "requirements.txt"
 OURS: Final = (ROOT, ROOT / "integrations" / "django")
@@ -30,10 +30,10 @@ def version_of(python: str) -> str:
     return asked.stdout.strip()
 
 
-def made(python: str, suites: Iterable[Suite]) -> Path:
+def made(python: str, suites: Sequence[Suite]) -> Path:
     """The interpreter of the environment, made or renewed when what it is made of changed."""
     place = CACHE / f"venv-{version_of(python)}"
-    inside, stamp, wanted = place / "bin" / "python", place / environment.STAMP, _digest()
+    inside, stamp, wanted = place / "bin" / "python", place / environment.STAMP, _digest(suites)
     known = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
     if known != wanted or not environment.usable(inside):
         print(f"making {place.relative_to(ROOT)} (a minute or two the first time)", flush=True)
@@ -48,11 +48,11 @@ def made(python: str, suites: Iterable[Suite]) -> Path:
     return inside
 
 
-def _digest() -> str:
-    """Of what is installed: the rest of our pyproject.toml, such as settings of linters, changes nothing here."""
-    digest = hashlib.sha256(sys.platform.encode())
-    for path in (REQUIREMENTS, PINS):
-        digest.update(path.read_bytes())
+def _digest(suites: Iterable[Suite]) -> str:
+    """Of what is installed: which of a suite's tests are run, and the settings of our linters, change nothing."""
+    digest = hashlib.sha256(sys.platform.encode() + REQUIREMENTS.read_bytes())
+    for suite in suites:
+        digest.update(f"{suite.title} {suite.sha256}".encode())
     for each in OURS:
         project = tomllib.loads((each / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         digest.update(json.dumps(project, sort_keys=True).encode())
