@@ -33,7 +33,7 @@ def version_of(python: str) -> str:
 def made(python: str, suites: Sequence[Suite]) -> Path:
     """The interpreter of the environment, made or renewed when what it is made of changed."""
     place = CACHE / f"venv-{version_of(python)}"
-    inside, stamp, wanted = place / "bin" / "python", place / environment.STAMP, _digest(suites)
+    inside, stamp, wanted = place / "bin" / "python", place / environment.STAMP, digest(suites)
     known = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
     if known != wanted or not environment.usable(inside):
         print(f"making {place.relative_to(ROOT)} (a minute or two the first time)", flush=True)
@@ -48,12 +48,12 @@ def made(python: str, suites: Sequence[Suite]) -> Path:
     return inside
 
 
-def _digest(suites: Iterable[Suite]) -> str:
+def digest(suites: Iterable[Suite]) -> str:
     """Of what is installed: which of a suite's tests are run, and the settings of our linters, change nothing."""
-    digest = hashlib.sha256(sys.platform.encode() + REQUIREMENTS.read_bytes())
+    made_of = hashlib.sha256(sys.platform.encode() + REQUIREMENTS.read_bytes())
     for suite in suites:
-        digest.update(f"{suite.title} {suite.sha256}".encode())
+        made_of.update(f"{suite.title} {suite.sha256}".encode())
     for each in OURS:
         project = tomllib.loads((each / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        digest.update(json.dumps(project, sort_keys=True).encode())
-    return digest.hexdigest()
+        made_of.update(json.dumps(project, sort_keys=True).encode())
+    return made_of.hexdigest()
