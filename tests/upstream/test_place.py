@@ -14,5 +14,5 @@ def test_the_environment_is_renewed_for_what_is_installed_in_it() -> None:
     """Another version or archive of a project does; which of its tests are run, and with what reasons, does not."""
     now = digest([SUITE])
     assert digest([replace(SUITE, tests=("tests", "more"), arguments=("-x",), differs={"a": "b"})]) == now
-    others = ([replace(SUITE, version="1.1")], [replace(SUITE, sha256="01")], [])
-    assert len({now, *map(digest, others)}) == 4
+    another, changed = replace(SUITE, version="1.1"), replace(SUITE, sha256="01")
+    assert len({now, digest([another]), digest([changed]), digest([])}) == 4
