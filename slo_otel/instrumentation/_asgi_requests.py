@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from slo_otel.errors import swallow
 from slo_otel.instrumentation._asgi_types import Message, Scope, Send
@@ -33,10 +33,13 @@ from slo_otel.instrumentation._http import (
 from slo_otel.instrumentation._http_notes import frame_in
 from slo_otel.instrumentation._http_targets import FAILED, BoundTarget
 from slo_otel.instrumentation._routes import RouteTable
-from slo_otel.plan import Kind
+from slo_otel.instrumentation._spans import Looking
+from slo_otel.plan import Kind, Outcome
 
 if TYPE_CHECKING:
     from slo_otel.instrumentation._active import Active
+    from slo_otel.instrumentation._events import Event
+    from slo_otel.recorder import Cell
 
 __all__ = ["BROKEN", "Course", "Requests", "completed", "is_gone", "note_broken", "raised", "unanswered"]
 
@@ -111,6 +114,16 @@ class Requests(HttpRequests):
         self.known = self.table.known if self.plain else {}
         """The targets of routes whose plain answers are recorded at once."""
         self.websockets = any(indicator.websocket for indicator in active.plan.indicators)
+
+    def _bind(self, target: BoundTarget, event: Event, outcome: Outcome) -> None:
+        """A traced answer below 500 is recorded at once too, and looked at, unless its span is to be written to."""
+        super()._bind(target, event, outcome)
+        spans = self._active.spans
+        if spans is None or spans.announces or event.method is None or event.status is None:
+            return
+        held = target.failures.get(event.method, {}).get(event.status)
+        if held is not None and event.status < FAILED:
+            target.cells.setdefault(event.method, {})[event.status] = cast("Cell", Looking(held, spans))
 
     def carrier(self, scope: Scope) -> Carrier:
         """The scope itself."""

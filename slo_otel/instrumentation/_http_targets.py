@@ -36,7 +36,8 @@ class BoundTarget(Target):
     """A route in one runtime, with the cells bound to it: by method, then by status.
 
     `cells` are those of answers that are recorded the moment they are complete, `failures` the others: those of
-    statuses of 500 and above, where an exception may belong to the answer, and those that somebody traces.
+    statuses of 500 and above, where an exception may belong to the answer, and those that somebody traces. For the
+    latter something else may stand among the first, which records the moment an answer is complete and looks.
     """
 
     __slots__ = ("cells", "failures")
@@ -53,7 +54,7 @@ class BoundTarget(Target):
 
     def bound(self, method: str, status: int) -> Cell | None:
         """The cell of a plain answer, once there was one."""
-        return self.cells.get(method, {}).get(status) or self.failures.get(method, {}).get(status)
+        return self.failures.get(method, {}).get(status) or self.cells.get(method, {}).get(status)
 
     def bind(self, method: str, status: int, cell: Cell, *, at_once: bool = True) -> None:
         """Hold the cell of (target, method, status): the application bounds the first, the protocol the others."""

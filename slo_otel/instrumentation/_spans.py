@@ -13,14 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
+from slo_otel.errors import swallow
+from slo_otel.instrumentation._context import SCOPE, here
 from slo_otel.instrumentation._span_meaning import Meaning, Meanings, write
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from slo_otel.instrumentation._active import Active
+    from slo_otel.instrumentation._http import Carrier
     from slo_otel.plan import CellKey
     from slo_otel.recorder import Cell
 
@@ -122,6 +125,19 @@ class Spans:
             if writes:
                 write(chosen, key, meaning, duration, first_byte)
 
+    def looking(self, cell: Cell) -> Callable[[float], None]:
+        """What is done with the duration of a plain answer of this cell, before it is sent."""
+        meaning, wants, keep = self._meaning(cell), self._exemplars.wants, self._keep
+
+        def look(duration: float) -> None:
+            bad = meaning.fails(duration, None)
+            if bad or (meaning.buckets and wants(cell, duration)):
+                frame = here()
+                noted = cast("Carrier", frame[SCOPE]).get(SPAN) if len(frame) > SCOPE else None
+                keep(cell, duration, None, self._chosen(noted), bad=bad)
+
+        return look
+
     def announce(
         self, key: CellKey, cell: Cell | None, duration: float, first_byte: float | None, span: Span | None
     ) -> None:
@@ -152,3 +168,29 @@ class Spans:
         if found is None:
             found = self._of_cell[cell] = self._meanings.read(cell.key, cell.judgements)
         return found
+
+
+class Looking:
+    """Stands for a cell where plain answers are recorded at once: what is recorded is looked at as well."""
+
+    __slots__ = ("_cell", "append", "drain", "pending")
+
+    def __init__(self, cell: Cell, spans: Spans) -> None:
+        record, look = cell.append, spans.looking(cell)
+
+        def append(duration: float) -> None:
+            record(duration)
+            try:
+                look(duration)
+            except Exception as fault:  # noqa: BLE001 - our fault must not become the application's
+                swallow(fault, "the trace of a request")
+
+        self._cell = cell
+        self.append = append
+        self.drain = cell.drain
+        self.pending = cell.pending
+
+    @property
+    def limit(self) -> int:
+        """The cell's, which changes."""
+        return self._cell.limit

@@ -12,7 +12,9 @@ from fastapi.responses import JSONResponse
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.routing import Route
 
 from slo_otel.instrumentation import (
     ASGIApp,
@@ -29,6 +31,7 @@ from slo_otel.instrumentation import (
 )
 from slo_otel.plan import Where
 from slo_otel.recorder import Exemplar
+from slo_otel.testing import ManualClock
 from tests.instrumentation.asgi_fake import exchange
 from tests.instrumentation.asgi_world import World, make_plan, running
 from tests.spans.test_coexistence import (
@@ -90,16 +93,19 @@ async def _visited(
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("path", BAD)
+@pytest.mark.parametrize("attributes", [SpanAttributes.NONE, SpanAttributes.BAD])
 @pytest.mark.parametrize("installs", ARRANGED, ids=_name)
 async def test_an_exemplar_names_the_span_of_its_request(
-    installs: tuple[Install, ...], path: str, traced: Traced
+    installs: tuple[Install, ...], path: str, attributes: SpanAttributes, traced: Traced
 ) -> None:
     """Wherever the middleware stand, and though the span may be over when the event closes."""
-    world = await _visited(installs, traced, "/orders/1", path)
-    ids = {(span.context.trace_id, span.context.span_id) for span in spans_of(traced, path) if span.context}
-    found = [each for route, each in exemplars(world) if route != "/orders/{id}"]
-    assert found
-    assert {(each.trace_id, each.span_id) for each in found} <= ids
+    world = await _visited(installs, traced, *["/orders/1"] * 3, path, attributes=attributes)
+    bad = [each for route, each in exemplars(world) if route != "/orders/{id}"]
+    good = [each for route, each in exemplars(world) if route == "/orders/{id}"]
+    for found, where in ((bad, path), (good, "/orders/1")):
+        ids = {(span.context.trace_id, span.context.span_id) for span in spans_of(traced, where) if span.context}
+        assert found
+        assert {(each.trace_id, each.span_id) for each in found} <= ids
 
 
 @pytest.mark.asyncio
@@ -205,10 +211,11 @@ async def test_what_the_attributes_callable_says_is_known_before_the_span_is_ove
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("traces", [False, True], ids=["nobody traces", "somebody traces"])
-async def test_only_a_traced_request_leaves_the_path_of_a_plain_answer(
-    *, traces: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("attributes", [SpanAttributes.NONE, SpanAttributes.BAD])
+async def test_a_plain_answer_leaves_its_path_for_a_span_that_is_written_to_alone(
+    attributes: SpanAttributes, *, traces: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a tracer a known route's answer is recorded in one step, as if there were no traces in the world."""
+    """A known route's answer is recorded in one step: without a tracer as ever, for exemplars with a look at it."""
     if traces:
         Traced().installed(monkeypatch)
     passed: list[object] = []
@@ -221,11 +228,34 @@ async def test_only_a_traced_request_leaves_the_path_of_a_plain_answer(
     monkeypatch.setattr(_asgi, "_body", counted)
     with running() as world:
         app = instrument(shop())
-        listening(world)
+        listening(world, attributes=attributes)
         for _ in range(3):
             await exchange(app, "/orders/1")
-    assert len(passed) == (3 if traces else 1)
+    assert len(passed) == (3 if traces and attributes is SpanAttributes.BAD else 1)
     assert (world.active.spans is not None) == traces
+    assert sum(cell.count for cell in world.cells()) == 3
+
+
+@pytest.mark.asyncio
+async def test_the_slowest_plain_answer_is_looked_at_where_it_is_recorded(traced: Traced) -> None:
+    """Of many answers of one route each bucket keeps its slowest, and what was too slow is bad."""
+    clock = ManualClock()
+
+    async def timed(request: Request) -> JSONResponse:
+        clock.advance(float(request.url.query))
+        return JSONResponse({})
+
+    app = otel_around(instrument(Starlette(routes=[Route("/slow", timed)])), traced)
+    with running(perf=clock.perf) as world:
+        listening(world, attributes=SpanAttributes.NONE)
+        for seconds in (0.3, 0.3, 0.4, 0.45, 0.35, 11.0, 12.0, 11.5):
+            await exchange(app, "/slow", query_string=str(seconds).encode())
+    spans = [span.context.span_id for span in traced.served() if span.context]
+    assert {(each.value, each.span_id) for _, each in exemplars(world)} == {
+        (0.45, spans[3]),
+        (12.0, spans[6]),
+        (11.5, spans[7]),  # the latest that was bad
+    }
 
 
 @pytest.mark.asyncio
