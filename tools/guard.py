@@ -19,7 +19,14 @@ from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 ON_FILE = ROOT / "tools" / "public_api.txt"
-PUBLIC = ("slo_otel", "slo_otel.adapters", "slo_otel.testing", "slo_otel.receive", "slo_otel.wsgi")
+PUBLIC = (
+    "slo_otel",
+    "slo_otel.adapters",
+    "slo_otel.testing",
+    "slo_otel.receive",
+    "slo_otel.wsgi",
+    "slo_otel_django",
+)
 # Defaults such as `<object object at 0x7f..>` would differ in every run.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 

@@ -11,6 +11,7 @@ from typing import Any
 import django
 import pytest
 
+from slo_otel import SLOMiddleware
 from slo_otel.instrumentation import Message
 from slo_otel.plan import Outcome
 from slo_otel_django.asgi import get_asgi_application
@@ -242,3 +243,18 @@ def test_the_application_with_a_lifespan_flushes_at_the_end() -> None:
         assert world.counts() == {("GET", "/ok/{id}/", 200, Outcome.SUCCESS): 1}
         assert len(world.flushed) == 1
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.parametrize("path", ["/aok/1/", "/raising/boom/", "/drf/orders/"])
+def test_a_synchronous_neighbour_changes_no_count(path: str) -> None:
+    """Ours then runs in the thread of one that is synchronous only: the same event, also inside another one."""
+    found = []
+    for inner in ([], [f"{HERE}.middleware.Synchronous"]):
+        for around in (lambda app: app, SLOMiddleware):
+            with running() as world:
+                app = around(asgi([OURS, *inner]))
+                for _ in range(2):
+                    ask_asgi(app, path, "POST", b"{", "application/json")
+                found.append({cell.key: cell.count for cell in world.cells()})
+    assert found == [found[0]] * 4
+    assert list(found[0].values()) == [2]
