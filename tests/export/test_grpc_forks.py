@@ -51,7 +51,7 @@ def _after(seconds: float) -> Answering:
 @pytest.mark.soak
 @pytest.mark.parametrize("answering", [0.0, 0.02])
 def test_children_of_a_fork_within_a_call_export_too(answering: float) -> None:
-    """Whether calls are short or a fork always finds one: without the gate one child in ten crashes."""
+    """Whether calls are short or a fork always finds one: without the gate one child in twenty crashes."""
     forks = scaled(10, 500)
     with GrpcCollector(_after(answering)) as collector:
         told, stderr = _forking(collector, forks)
