@@ -75,16 +75,16 @@ class Served:
         """The statuses of requests, one after the other."""
         return [_status(f"http://127.0.0.1:{self._port}{path}") for path in paths]
 
-    def stop(self) -> str:
-        """Ctrl-C, which every one of these servers ends by properly; everything it said."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+    def stop(self, sent: signal.Signals = signal.SIGINT) -> str:
+        """Ctrl-C unless said otherwise, which servers for development end by properly; everything it said."""
+        self.process.send_signal(sent)
+        self.process.wait(60)  # gunicorn gives a connection that is open 30 seconds
         return self.said()
 
 
 def _status(url: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as fault:
         fault.close()
@@ -120,5 +120,9 @@ def serving(folder: Path, shop: Shop, launcher: str, endpoint: str, **more: str)
 
 
 def counted(receiver: Receiver) -> Counts:
-    """What arrived of `slo.events`, the zeros left out."""
-    return {point.attributes: int(point.value) for point in receiver.find("slo.events") if point.value}
+    """What arrived of `slo.events`, added up over the workers, the zeros left out."""
+    found: Counts = {}
+    for point in receiver.find("slo.events"):
+        if point.value:
+            found[point.attributes] = found.get(point.attributes, 0) + int(point.value)
+    return found
