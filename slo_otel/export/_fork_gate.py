@@ -1,8 +1,8 @@
 """A process forks between two calls into a library that does not survive a fork within one.
 
 gRPC's core has threads and locks of its own. In the child of a fork during a call they are as the call left them:
-of fifty such children that used gRPC at once, eleven crashed. So a fork waits for the call that is under way, cuts it
-when it takes too long, and no other begins until the fork is over.
+of fifty such children that used gRPC at once, eleven crashed. So a fork waits for the call that is under way, cuts
+it when it takes too long, and no other begins until the fork is over.
 """
 
 from __future__ import annotations

@@ -69,6 +69,8 @@ _RETRYABLE: Final = frozenset(
 _OVER_LIMIT: Final = re.compile(r"larger than max|exceeds maximum size", re.IGNORECASE)
 """How the servers of Go, C++ and Java say that a message is too large; the code is the same as for a quota."""
 
+_ROOM_SECONDS: Final = 1.0
+"""How long closing a channel waits for a fork."""
 _GATE: Final = ForkGate()
 _open: Final[set[grpc.Channel]] = set()
 """The channels of this process."""
@@ -110,7 +112,11 @@ class GrpcSender:
         self.close()
 
     def close(self) -> None:
-        """Close the channel that was kept."""
+        """Close the channel that was kept; where forks leave no room for it, it is left open."""
+        with suppress(TimeoutError), _GATE.call(_nothing, _ROOM_SECONDS):
+            self._hang_up()
+
+    def _hang_up(self) -> None:
         with self._lock:
             channel, self._channel = self._channel, None
         if channel is not None:
@@ -132,12 +138,18 @@ class GrpcSender:
         pause()
         try:
             with _GATE.call(self._interrupt, left):
-                answer = self._ask(body, left)
+                answer = self._asked(body, left)
         except Exception as fault:  # noqa: BLE001 - whatever a library makes of what came back
-            # The next call connects anew: at once, to a Collector that may be back, with the files of that time.
-            self.close()
             return SLOW if self._tries.stopped() else _judged(fault)
         return rejected(answer)
+
+    def _asked(self, body: bytes, seconds: float) -> bytes:
+        """The answer. After a failure the next call connects anew: at once, and with the files of that time."""
+        try:
+            return self._ask(body, seconds)
+        except Exception:
+            self._hang_up()
+            raise
 
     def _ask(self, body: bytes, seconds: float) -> bytes:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._opened().unary_unary(_METHOD)
@@ -146,15 +158,20 @@ class GrpcSender:
 
     def _interrupt(self) -> None:
         self._interrupted = True
-        self.close()
+        self._hang_up()
 
     def _opened(self) -> grpc.Channel:
+        """The channel, a new one where there is none; whoever closes it does not wait for it to be made."""
+        channel = self._channel or _channel(self._settings)
         with self._lock:
-            if self._tries.stopped():
-                raise TimeoutError("stopped")
-            if self._channel is None:
-                self._channel = _channel(self._settings)
-            return self._channel
+            self._channel = channel
+        if self._interrupted or self._tries.stopped():
+            raise TimeoutError("timed out")
+        return channel
+
+
+def _nothing() -> None:
+    """Closing a channel takes no time, and is not cut."""
 
 
 def _channel(settings: Grpc) -> grpc.Channel:
