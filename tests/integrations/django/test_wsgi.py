@@ -9,6 +9,7 @@ from wsgiref.handlers import SimpleHandler
 from wsgiref.util import FileWrapper
 
 import pytest
+from django.db import connections
 from django.test import override_settings
 
 from slo_otel.plan import Outcome
@@ -140,3 +141,15 @@ def test_wsgiref_serves_a_file_through_its_wrapper() -> None:
         SimpleHandler(BytesIO(), sent, errors, environ("/file/")).run(wsgi())
         assert world.counts() == {("GET", "/file/", 200, Outcome.SUCCESS): 1}
     assert (sent.getvalue()[-7:], errors.getvalue()) == (b"content", "")
+
+
+def test_a_request_that_is_a_transaction_is_an_exception_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ATOMIC_REQUESTS the exception rolls back, and goes on to Django."""
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    with running() as world:
+        app = wsgi()
+        answers = [ask_wsgi(app, path).status for path in ("/ok/1/", "/raising/boom/")]
+        found = {cell.key.route: (cell.key.status, cell.key.error_type) for cell in world.cells()}
+    connections.close_all()
+    assert answers == [200, 500]
+    assert found == {"/ok/{id}/": (200, None), "/raising/{name}/": (500, "ZeroDivisionError")}
