@@ -43,7 +43,8 @@ def test_the_service_and_its_levels_arrive_together(tmp_path: Path) -> None:
             served.get()
             said = served.stop()
         assert counted(receiver) == EXPECTED
-        assert len({point.instance for point in receiver.points()}) == 1
+        # the SDK before 1.43 gives the service's own no instance id
+        assert len({point.instance for point in receiver.points()} - {""}) == 1
         [theirs] = receiver.find("http.server.duration", http_target="/orders/{number}", http_status_code=200)
         assert theirs.value == 7
     assert "slo_otel:" not in said
