@@ -10,6 +10,7 @@ from slo_otel.instrumentation._asgi import SLOMiddleware
 from slo_otel.instrumentation._asgi_types import ASGIApp, Message, Receive, Scope, Send
 from slo_otel.instrumentation._budget import Budget, budget
 from slo_otel.instrumentation._classify import classify
+from slo_otel.instrumentation._context import abandon
 from slo_otel.instrumentation._events import Event, close_event, current_event, open_event
 from slo_otel.instrumentation._http_door import HttpDoor, Visit
 from slo_otel.instrumentation._http_targets import Target
@@ -37,6 +38,7 @@ __all__ = [
     "Track",
     "Visit",
     "WSGIMiddleware",
+    "abandon",
     "activate",
     "active",
     "begin",

@@ -116,6 +116,13 @@ def opened(frame: Frame, holder: Opener) -> Event:
     return event
 
 
+def abandon() -> None:
+    """In the child of a fork: what is open here is the parent's to count, and around nothing of the child's."""
+    for frame, holder in around(_current.get()):
+        opened(frame, holder).closed = True
+    _current.set(NOTHING)
+
+
 def _outer(parts: Frame) -> Frame:
     return cast("Frame | None", parts[OUTER]) or NOTHING if len(parts) > OUTER else NOTHING
 

@@ -233,6 +233,7 @@ class Runtime:
         reset_faults()
         self._lock = threads.Lock()
         self._resource = forked(self._resource)
+        instrumentation.abandon()
         self._recorder.restart(uuid4().hex)
         self._begin(forked_now=True)
 

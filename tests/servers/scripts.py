@@ -112,6 +112,23 @@ _TERMINATED: Final = (
 OFTEN: Final = (("OTEL_METRIC_EXPORT_INTERVAL", "100"),)
 _KILLS: Final = "pay(5); os.kill(os.getpid(), signal.SIGTERM); signal.pause()"
 
+_WITHIN: Final = """\
+    def fork():
+        if not os.fork():
+            pay(2)
+            sys.exit()
+        os.wait()
+        noted = open("paid", "a")
+        noted.write(f"{os.getpid()}\\n")
+        noted.close()
+
+    slo_otel.track("pay")(fork)()
+    with slo_otel.track("pay"):
+        fork()
+    with slo_otel.track("pay") as event:
+        event.set(amount=1)
+        fork()
+"""
 _GEVENT: Final = "from gevent import monkey; monkey.patch_all()\n"
 _COMPUTES: Final = """\
     import time
@@ -145,6 +162,7 @@ SCRIPTS: Final = (
     Script("`handle.flush()`, then `os._exit`", "pay(5); handle.flush(); os._exit(0)"),
     Script("`os.fork`, the child ends by `sys.exit`", _forks("sys.exit()"), quick=True),
     Script("`os.fork`, the child ends by `os._exit`", _forks("os._exit(0)"), Arrives.PARENTS, KILLED),
+    Script("`os.fork` within an event, the child leaves it by `sys.exit`", _WITHIN, quick=True),
     Script("`multiprocessing` by fork", _process("fork")),
     Script("`multiprocessing` by spawn", _process("spawn"), quick=True),
     Script("`multiprocessing` by forkserver", _process("forkserver"), quick=True),
