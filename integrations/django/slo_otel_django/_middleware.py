@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from operator import attrgetter
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import MiddlewareNotUsed
@@ -25,6 +25,7 @@ from slo_otel_django._validation import observe
 Handler: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 AsyncHandler: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 Door: TypeAlias = HttpDoor[HttpRequest]
+Carrier: TypeAlias = Callable[[HttpRequest], MutableMapping[str, Any]]
 
 
 @sync_and_async_middleware
@@ -46,18 +47,27 @@ def SLOMiddleware(get_response: Handler | AsyncHandler) -> Handler | AsyncHandle
     observe()
     if iscoroutinefunction(get_response):
         hear()
-        return markcoroutinefunction(_around_async(_door("scope", given), cast("AsyncHandler", get_response)))
-    return _around(_door("META", given), cast("Handler", get_response))
+        return markcoroutinefunction(_around_async(_door(_scope, given), cast("AsyncHandler", get_response)))
+    return _around(_door(attrgetter("META"), given), cast("Handler", get_response))
 
 
-def _door(carrier: str, given: _settings.Settings) -> Door:
-    """`carrier` is the attribute of requests that lives as long as they do: META is the environ under WSGI."""
+def _door(carrier: Carrier, given: _settings.Settings) -> Door:
+    """`carrier` says what lives as long as a request: META is the environ under WSGI."""
     return HttpDoor(
         target=Targets().find,
         method=attrgetter("method"),
-        carrier=attrgetter(carrier),
+        carrier=carrier,
         attributes=given.attributes,
     )
+
+
+def _scope(request: HttpRequest) -> MutableMapping[str, Any]:
+    """Of an asynchronous request; under WSGI it is one too where the next middleware is asynchronous only."""
+    try:
+        scope: MutableMapping[str, Any] = request.scope  # type: ignore[attr-defined]  # of an ASGIRequest
+    except AttributeError:
+        return request.META
+    return scope
 
 
 def _around(door: Door, get_response: Handler) -> Handler:
