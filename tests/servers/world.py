@@ -247,7 +247,7 @@ def play(cell: Cell, folder: Path, receiver: Receiver) -> Seen:
         service.ask(REQUESTS, at_once=4)
         if cell.end is End.RECYCLE:
             service.recycle()
-        else:
+        if cell.end is not End.RECYCLE or cell.command[0] == "uwsgi":  # whose new workers do not hear a gentle end
             service.serve_all(cell.workers)
         if cell.end in (End.ABORT, End.HANG, End.HANG_QUIT):
             service.hang()
