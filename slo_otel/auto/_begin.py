@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from slo_otel.auto._frameworks import Patches, django, flask, starlette
+from slo_otel.auto._frameworks import Patches, django, django_asgi, flask, starlette
 from slo_otel.auto._imports import Watch
 from slo_otel.auto._measured import Measured
 from slo_otel.errors import flag, logger
@@ -26,6 +26,7 @@ class _Begun:
                 "starlette.applications": starlette(measured, self._patches),
                 "flask.app": flask(measured, self._patches),
                 "django.core.handlers.base": django(measured, self._patches),
+                "django.core.handlers.asgi": django_asgi(self._patches),
             }
         )
         self._watch.start()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
 
 from slo_otel.errors import ConfigurationError, SloOtelError
+from slo_otel.instrumentation import SLOMiddleware
 
 Action: TypeAlias = Callable[[ModuleType], None]
 """What is done with a module once it is imported."""
@@ -128,6 +129,24 @@ def django(measure: Measure, patches: Patches) -> Action:
                 load(self, *args, **kwargs)
 
         patches.put(handler, "load_middleware", load_middleware)
+
+    return imported
+
+
+def django_asgi(patches: Patches) -> Action:
+    """For `django.core.handlers.asgi`: Django refuses the lifespan, by which uvicorn says that it ends."""
+
+    def imported(module: ModuleType) -> None:
+        call = module.ASGIHandler.__call__
+
+        @wraps(call)
+        async def called(self: Any, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "lifespan":
+                await SLOMiddleware(partial(call, self))(scope, receive, send)
+            else:
+                await call(self, scope, receive, send)
+
+        patches.put(module.ASGIHandler, "__call__", called)
 
     return imported
 
