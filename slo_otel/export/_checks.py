@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -49,10 +50,11 @@ def wanted() -> bool:
 def _exporter(chosen: list[str]) -> None:
     """Another exporter may be meant for the service's own metrics: then OTLP must be among them."""
     if not set(chosen) & set(_SUPPORTED):
-        raise ConfigurationError(
-            f"OTEL_METRICS_EXPORTER is {','.join(chosen)!r}; slo_otel sends otlp. "
-            f"Write otlp,{','.join(chosen)} or none, or give configure() an exporter"
-        )
+        written = ",".join(chosen)
+        meant = [near for name in chosen for near in get_close_matches(name, _SUPPORTED, 1, 0.7)]
+        add = f"Write otlp,{written} or none, or give configure() an exporter"
+        fix = f"Did you mean {meant[0]}?" if meant else add
+        raise ConfigurationError(f"OTEL_METRICS_EXPORTER is {written!r}; slo_otel sends otlp. {fix}")
 
 
 def _protocol() -> None:

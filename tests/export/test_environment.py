@@ -39,6 +39,9 @@ def test_the_environment_decides_whether_to_send(
     ("name", "value", "fix"),
     [
         ("OTEL_METRICS_EXPORTER", "prometheus", "otlp,prometheus or none"),
+        ("OTEL_METRICS_EXPORTER", "console", "otlp,console or none"),
+        ("OTEL_METRICS_EXPORTER", "oltp", "Did you mean otlp"),
+        ("OTEL_METRICS_EXPORTER", "console,NOEN", "Did you mean none"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "15s", "milliseconds"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "0", "milliseconds"),
