@@ -60,8 +60,10 @@ def _plan() -> Plan:
         if policy is None:
             raise CommandError(_NO_POLICY)
         return _policy_of.plan_of(policy)
-    except (SloOtelError, OSError) as mistake:
+    except SloOtelError as mistake:
         raise CommandError(str(mistake)) from mistake
+    except OSError as fault:
+        raise CommandError(f"cannot read the policy {fault.filename!r}: {fault.strerror}") from fault
 
 
 def _rows(plan: Plan, found: StatusSet) -> Iterator[tuple[str, ...]]:
