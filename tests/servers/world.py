@@ -29,6 +29,8 @@ REQUESTS: Final = 20
 APPS: Final = Path(__file__).parent / "apps"
 PATIENCE: Final = 60.0
 """Seconds that a server may take to start or to end, on a busy machine."""
+_MISSED: Final = 10.0
+"""Seconds after which a process that has not ended is told again."""
 
 # A job in the background of a script ignores SIGQUIT, and so would every server that the tests start.
 if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
@@ -113,10 +115,17 @@ class Service:
             threading.Thread(target=_drop, args=(connection,), daemon=True).start()
         assert until((self._folder / "stuck").exists, PATIENCE), self.log()
 
-    def end(self, sent: signal.Signals) -> float:
-        """Signal the main process, and wait for it and for its workers; the seconds it took."""
+    def end(self, sent: signal.Signals, *, again: bool) -> float:
+        """Signal the main process, and wait for it and for its workers; the seconds it took.
+
+        `again` says it once more where a worker that was forked just before has missed it.
+        """
         began = time.monotonic()
         self.process.send_signal(sent)
+        if again:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_MISSED)
+            self.process.send_signal(sent)  # does nothing to a process that has ended
         self.process.wait(PATIENCE)
         assert until(lambda: not _group_lives(self.process.pid), PATIENCE), self.log()
         return time.monotonic() - began
@@ -256,7 +265,9 @@ def play(cell: Cell, folder: Path, receiver: Receiver) -> Seen:
         if cell.end is End.RELOAD:
             _reload(service)
             service.serve_all(cell.workers)
-        seconds = service.end(_SENT.get(cell.end, signal.SIGTERM))
+        # uWSGI's new workers may not hear a gentle end, with or without us.
+        again = cell.end is End.RECYCLE and cell.command[0] == "uwsgi"
+        seconds = service.end(_SENT.get(cell.end, signal.SIGTERM), again=again)
         seen = Seen(service.expected(stuck=cell.end is End.ABORT), arrived(receiver), seconds, service.log())
         return seen.of_those_that_served() if cell.end is End.RECYCLE else seen
 
