@@ -17,7 +17,8 @@ class Unsent:
         """`events` were recorded since the last export that arrived in full, as the process may end now."""
         if events and events != self._said:
             self._said = events
-            logger.warning("slo_otel: %d events of instance %s were not sent", events, self._instance)
+            what = "1 event of instance %s was" if events == 1 else f"{events} events of instance %s were"
+            logger.warning(f"slo_otel: {what} not sent", self._instance)
 
     def take_back(self) -> None:
         """Everything has arrived: a server has several hooks, and its Collector may come back between two."""

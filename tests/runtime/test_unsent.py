@@ -84,3 +84,14 @@ def test_a_later_hook_that_succeeds_takes_it_back(receiver: Receiver, caplog: py
         "slo_otel: 4 events of instance till-1 were not sent",
         "slo_otel: the events of instance till-1 were sent after all",
     ]
+
+
+def test_one_event_is_one(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    """A line that somebody reads at night says one event, not 1 events."""
+    with receiver:
+        handle = start(PLAN, resource={"service.instance.id": "till-1"})
+        receiver.answer = Answer.REFUSE
+        record(1)
+        with caplog.at_level(logging.WARNING, "slo_otel"):
+            assert not handle.shutdown(1)
+    assert _said(caplog) == ["slo_otel: 1 event of instance till-1 was not sent"]

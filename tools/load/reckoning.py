@@ -12,7 +12,9 @@ from typing import Final
 from google.protobuf.json_format import Parse
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 
-_UNSENT: Final = re.compile(r"slo_otel: (?:(\d+)|the) events of instance (\S+) were (?:not sent|sent after all)")
+_UNSENT: Final = re.compile(
+    r"slo_otel: (?:(\d+)|the) events? of instance (\S+) (?:was|were) (?:not sent|sent after all)"
+)
 
 
 @dataclass(frozen=True, slots=True)
