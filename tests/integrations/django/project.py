@@ -28,7 +28,8 @@ if not settings.configured:
             "django.contrib.auth",
             "rest_framework",
         ],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        # SQLite's own temporary file, which goes with its connection: Django never closes a database in memory.
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "file:"}},
         MIDDLEWARE=[OURS],
         LANGUAGE_CODE="en",
         LANGUAGES=[("en", "English"), ("de", "Deutsch")],
