@@ -166,7 +166,7 @@ def patterns(*streams: Callable[[], Parts], **waits: Callable[..., object]) -> l
         path("events", streaming(told, "text/event-stream")),
         path("endless", streaming(unending)),
         path("polling", waits["polling"]),  # type: ignore[arg-type]  # views of both kinds
-        path("waiting", waits["waiting"]),  # type: ignore[arg-type]
+        path("waiting", waits["waiting"]),  # type: ignore[arg-type]  # views of both kinds
         path(
             "part/",
             include([path("deep/", include([path("<id>", require_safe(lambda *_, **__: HttpResponse()))]))]),

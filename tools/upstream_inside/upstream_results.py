@@ -35,43 +35,43 @@ class Results(unittest.TextTestResult):
         if self.measured is not None:
             self._before = self.measured.counts()
 
-    def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def stopTest(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
         """It is over, its clean-ups too."""
         super().stopTest(test)
         if self.measured is not None:
             self._said(test)[PROPERTY] = self.measured.since(self._before)
 
-    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
         """It passed, or its class was set up."""
         super().addSuccess(test)
         self._say(test, "passed")
 
-    def addFailure(self, test: unittest.TestCase, err: Fault) -> None:  # noqa: N802
+    def addFailure(self, test: unittest.TestCase, err: Fault) -> None:  # noqa: N802 - unittest's name
         """An assertion."""
         super().addFailure(test, err)
         self._say(test, "failed", _last_line(err))
 
-    def addError(self, test: unittest.TestCase, err: Fault) -> None:  # noqa: N802
+    def addError(self, test: unittest.TestCase, err: Fault) -> None:  # noqa: N802 - unittest's name
         """Any other exception; `test` stands for the set-up of a class or module where that raised."""
         super().addError(test, err)
         self._say(test, "error", _last_line(err))
 
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802 - unittest's name
         """By a decorator, or by itself."""
         super().addSkip(test, reason)
         self._say(test, "skipped", reason)
 
-    def addExpectedFailure(self, test: unittest.TestCase, err: Fault) -> None:  # noqa: N802
+    def addExpectedFailure(self, test: unittest.TestCase, err: Fault) -> None:  # noqa: N802 - unittest's name
         """It failed as it should."""
         super().addExpectedFailure(test, err)
         self._say(test, "xfailed", _last_line(err))
 
-    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
         """It passed though it should not."""
         super().addUnexpectedSuccess(test)
         self._say(test, "xpassed", "unexpected success")
 
-    def addSubTest(  # noqa: N802
+    def addSubTest(  # noqa: N802 - unittest's name
         self, test: unittest.TestCase, subtest: unittest.TestCase, err: Fault | None
     ) -> None:
         """A part of a test; those that pass are not told apart."""
@@ -80,7 +80,7 @@ class Results(unittest.TextTestResult):
             failed = issubclass(err[0] or Exception, test.failureException)
             self._say(test, "failed" if failed else "error", f"{_parameters(test, subtest)}{_last_line(err)}")
 
-    def stopTestRun(self) -> None:  # noqa: N802
+    def stopTestRun(self) -> None:  # noqa: N802 - unittest's name
         """All is said: write it down."""
         super().stopTestRun()
         processes = [] if self.measured is None else [self.measured.ended()]

@@ -35,7 +35,7 @@ def _first_request(**_: object) -> None:
     """A URLconf that cannot be imported is Django's to complain of: it asks again, and raises again."""
     try:
         get_resolver().url_patterns  # noqa: B018 - it is imported where it is asked for
-    except Exception:  # noqa: BLE001 - see above
+    except Exception:  # noqa: BLE001 - the project's own code, whatever it raises
         return
     _observe("rest_framework.views", "APIView", "handle_exception", _rest_framework)
     _observe("ninja.main", "NinjaAPI", "on_exception", _ninja)

@@ -26,7 +26,7 @@ def _begin() -> None:
 def _next() -> None:
     """Import the `sitecustomize` that would have been found without us, if there is one."""
     ours = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib would be loaded everywhere
-    sys.path[:] = [place for place in sys.path if os.path.abspath(place) != ours]  # noqa: PTH100
+    sys.path[:] = [place for place in sys.path if os.path.abspath(place) != ours]  # noqa: PTH100 - no pathlib
     own = sys.modules.pop("sitecustomize", None)
     try:
         import_module("sitecustomize")

@@ -61,7 +61,7 @@ def Synchronous(get_response: Handler) -> Handler:  # noqa: N802 - a middleware 
 
 
 @async_only_middleware
-def Asynchronous(get_response: AsyncHandler) -> AsyncHandler:  # noqa: N802
+def Asynchronous(get_response: AsyncHandler) -> AsyncHandler:  # noqa: N802 - named like a class, too
     """One that is nothing else."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:

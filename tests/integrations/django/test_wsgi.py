@@ -130,7 +130,7 @@ def test_what_comes_after_the_end_changes_nothing() -> None:
         made: Iterable[bytes] = wsgi()(environ("/stream/"), lambda *_: lambda data: None)
         list(made)
         made.close()  # type: ignore[attr-defined]  # a Django response
-        made.close()  # type: ignore[attr-defined]
+        made.close()  # type: ignore[attr-defined]  # a Django response
         assert world.counts() == {("GET", "/stream/", 200, Outcome.SUCCESS): 1}
 
 
