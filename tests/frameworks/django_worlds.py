@@ -54,6 +54,7 @@ class UnderWSGI:
             logging.getLogger(name).disabled = True
         server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler)
         server.set_app(app)
+        server.daemon_threads = False  # `server_close` waits for these
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         port = int(server.server_address[1])

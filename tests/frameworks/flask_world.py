@@ -123,6 +123,7 @@ class OnWerkzeug:
         logging.getLogger("service").disabled = logging.getLogger("werkzeug").disabled = True
         server = make_server("127.0.0.1", 0, app, threaded=True)
         server.log = lambda *_: None  # type: ignore[method-assign]  # it logs to the root logger too
+        server.daemon_threads = False  # type: ignore[attr-defined]  # threaded: `server_close` waits for these
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from slo_otel.plan import UNMATCHED_ROUTE
 from tests.frameworks.cases import CASES, Case, Expected
 from tests.frameworks.departures import DEPARTURES
-from tests.frameworks.world import SERVICE, Serving, World, fetch, until
+from tests.frameworks.world import SERVICE, Serving, World, ask, fetch, until
 from tests.frameworks.worlds import WORLDS
 from tests.instrumentation.asgi_world import World as Runtime
 from tests.instrumentation.asgi_world import running
@@ -105,6 +106,17 @@ def test_what_the_server_ends_is_the_servers_doing(world: World) -> None:
             serving.interrupt()
         until(lambda: counted(runtime))
         assert seen(runtime) == expected_of(world, case)
+
+
+def test_a_world_that_has_ended_leaves_no_thread(world: World) -> None:
+    """What a thread of a server raises at its end would otherwise be the failure of whichever test runs then."""
+    before = set(threading.enumerate())
+    with running() as runtime:
+        with world.serve(world.make()) as serving, ask(serving.port, "/stream") as client:
+            client.recv(1)
+        left = set(threading.enumerate()) - before
+        until(lambda: counted(runtime))
+    assert [thread.name for thread in left if not thread.name.startswith("slo_otel")] == []
 
 
 def test_a_stream_of_200_ms_measures_200_ms(world: World, servers: Servers) -> None:
