@@ -20,6 +20,7 @@ from typing import Literal
 logger = logging.getLogger("slo_otel")
 
 _TRUE = frozenset({"1", "true", "yes"})
+_FALSE = frozenset({"", "0", "false", "no"})
 _faults: dict[str, int] = {}
 
 Level = Literal["error", "warning", "note"]
@@ -72,7 +73,16 @@ class PolicyError(SloOtelError):
 
 def flag(name: str) -> bool:
     """Whether the environment variable `name` says `1`, `true` or `yes`."""
-    return os.environ.get(name, "").strip().lower() in _TRUE
+    return _said(name) in _TRUE
+
+
+def decided(name: str) -> bool:
+    """Whether it says that or its opposite, `0`, `false` or `no`; unset is no."""
+    return _said(name) in _TRUE | _FALSE
+
+
+def _said(name: str) -> str:
+    return os.environ.get(name, "").strip().lower()
 
 
 def strict() -> bool:

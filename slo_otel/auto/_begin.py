@@ -10,6 +10,7 @@ from slo_otel.auto._frameworks import Patches, django, django_asgi, flask, starl
 from slo_otel.auto._imports import Watch
 from slo_otel.auto._measured import Measured
 from slo_otel.errors import flag, logger
+from slo_otel.variables import warn
 
 _SAID: Final = "_SLO_OTEL_SAID"
 """In the environment, so that workers and reloaders do not repeat what their parent said."""
@@ -52,6 +53,7 @@ def begin(policy: str | None = None) -> None:
         _begun.append(_Begun(str(Path(found).absolute())))
     elif os.environ.get(_SAID) is None:
         os.environ[_SAID] = "no policy"
+        warn()
         logger.warning(
             "slo_otel: nothing is measured: SLO_OTEL_POLICY does not name a policy file "
             "(SLO_OTEL_DISABLED=1 silences this line)"

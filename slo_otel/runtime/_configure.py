@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slo_otel import threads
+from slo_otel import threads, variables
 from slo_otel.errors import ConfigurationError, flag
 from slo_otel.runtime._handle import Handle
 
@@ -55,10 +55,14 @@ def configure(
     specification's default, and OTEL_METRICS_EXPORTER=none sends nothing. `clock` is for tests: no thread is
     started, nothing is sent without `exporter`, and whoever owns the clock drives the ticks.
 
-    Raises `PolicyError` with every mistake of the file, and `ConfigurationError` for everything else.
+    Raises `PolicyError` with every mistake of the file, and `ConfigurationError` for everything else. A variable
+    `SLO_OTEL_*` that this version does not know is a warning in the log, the first time.
     """
+    variables.check()
     if flag("SLO_OTEL_DISABLED"):
         return Handle(None)
+    if _slot.handle is None or not _slot.handle.running:
+        variables.warn()
     path = _path(policy or os.environ.get("SLO_OTEL_POLICY"))
     return start(_plan(path), path, resource=resource, ledger=ledger, exporter=exporter, clock=clock)
 
@@ -67,6 +71,7 @@ def check(policy: str | PathLike[str]) -> None:
     """What `configure` does before it starts anything: load what it needs, read the policy. Raises as it does."""
     from slo_otel.runtime import _assembly  # noqa: F401 - loaded, not used
 
+    variables.check()
     _plan(_path(policy))
 
 

@@ -186,6 +186,30 @@ def test_without_a_policy_one_line_says_so_and_nothing_is_touched(
     assert "middleware_stack" not in vars(Starlette)
 
 
+def test_a_misspelt_variable_is_said_beside_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever wrote SLO_OTEL_POLCY reads both, once for a process and its children."""
+    monkeypatch.setenv("SLO_OTEL_POLCY", "slo.yaml")
+    for _ in range(2):
+        begin()
+    said = [record.getMessage() for record in caplog.records]
+    assert ["did you mean SLO_OTEL_POLICY?" in line for line in said] == [True, False]
+
+
+def test_a_flag_that_is_none_is_told_once_and_the_service_goes_on(
+    policy: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`SLO_OTEL_DISABLED=ture` switches nothing off, and nothing is measured in its name."""
+    monkeypatch.setenv("SLO_OTEL_DISABLED", "ture")
+    begin(policy)
+    assert TestClient(application()).get("/orders/1").text == "hello"
+    assert ["SLO_OTEL_DISABLED is 'ture'; write 1 or 0" in record.getMessage() for record in caplog.records] == [
+        True
+    ]
+    assert instrumentation.active() is None
+
+
 def test_disabled_is_silent(policy: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """`SLO_OTEL_DISABLED` is an answer: no line, no watch, with a policy or without."""
     monkeypatch.setenv("SLO_OTEL_DISABLED", "1")

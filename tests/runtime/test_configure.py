@@ -17,7 +17,7 @@ from slo_otel.errors import ConfigurationError, PolicyError
 from slo_otel.evaluation import Scope
 from slo_otel.ledger import MemoryLedger
 from slo_otel.plan import OVERFLOW
-from slo_otel.runtime import Handle, configure
+from slo_otel.runtime import Handle, check, configure
 from slo_otel.runtime._configure import current, start
 from slo_otel.runtime._identity import INSTANCE, forked, identify, siblings
 from slo_otel.testing import InMemoryExporter, ManualClock, advance
@@ -310,3 +310,39 @@ def test_the_limits_of_the_environment_hold(monkeypatch: pytest.MonkeyPatch) -> 
     cells = found.recorder.snapshot(0, 0).cells
     assert (len(cells), sum(cell.count for cell in cells)) == (4, 6)
     assert handle.running
+
+
+def test_a_flag_with_a_slip_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SLO_OTEL_DISABLED=ture` would measure a process that its user switched off; both entries say so."""
+    monkeypatch.setenv("SLO_OTEL_DISABLED", "ture")
+    for refuses in (configure, check):
+        with pytest.raises(ConfigurationError, match="SLO_OTEL_DISABLED is 'ture'; write 1 or 0"):
+            refuses("/nowhere.yaml")
+    assert current() is None or not _running()
+
+
+def test_a_variable_with_a_slip_is_said_once_and_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line, whoever else configures the same policy; a process that is switched off says nothing."""
+    (tmp_path / "slo.yaml").write_text(POLICY)
+    monkeypatch.setenv("SLO_OTEL_SIGTERN", "1")
+    monkeypatch.setenv("SLO_OTEL_DISABLED", "1")
+    configure()
+    assert caplog.records == []
+    monkeypatch.delenv("SLO_OTEL_DISABLED")
+    assert configure(tmp_path / "slo.yaml", clock=ManualClock()) is configure(tmp_path / "slo.yaml")
+    [line] = [record.getMessage() for record in caplog.records if "SIGTERN" in record.getMessage()]
+    assert (
+        line == "slo_otel: SLO_OTEL_SIGTERN is no variable that this version knows; did you mean SLO_OTEL_SIGTERM?"
+    )
+
+
+def test_without_a_policy_the_misspelt_variable_is_said_before_the_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who wrote SLO_OTEL_POLCY learns more than that there is no policy."""
+    monkeypatch.setenv("SLO_OTEL_POLCY", "slo.yaml")
+    with pytest.raises(ConfigurationError, match="no policy"):
+        configure()
+    assert "did you mean SLO_OTEL_POLICY?" in caplog.text
