@@ -70,6 +70,13 @@ class Given:
             )
 
 
+def check_environment() -> None:
+    """Raises `ConfigurationError` for a variable whose value nothing can be built with, wherever that is asked."""
+    interval_ns()
+    maxima()
+    tracing(sends=False)
+
+
 class Runtime:
     """The stages of this process and the thread that drives them. Built running."""
 

@@ -68,10 +68,14 @@ def configure(
 
 
 def check(policy: str | PathLike[str]) -> None:
-    """What `configure` does before it starts anything: load what it needs, read the policy. Raises as it does."""
-    from slo_otel.runtime import _assembly  # noqa: F401 - loaded, not used
+    """What `configure` does before it starts anything: load what it needs, read environment and policy.
+
+    Raises as it does, except for what only a process that serves can know: its resource, and where it sends.
+    """
+    from slo_otel.runtime._assembly import check_environment
 
     variables.check()
+    check_environment()
     _plan(_path(policy))
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from slo_otel.auto import bootstrap_path
 from slo_otel.cli._run import measured
 from tests.auto.services import environment
@@ -61,6 +63,54 @@ def test_without_a_policy_one_line_says_so_and_the_command_runs(tmp_path: Path) 
     assert ran.stdout == "False []\n"
     assert ran.stderr == "slo-otel run: nothing is measured: give --policy, or set SLO_OTEL_POLICY\n"
     assert run(tmp_path, "true", SLO_OTEL_POLICY="", SLO_OTEL_DISABLED="1").stderr == ""
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_policy_that_is_not_there_starts_nothing(tmp_path: Path, by: str) -> None:
+    """A slip in its path is told before the server serves, and not once a worker after it: one line, exit 2."""
+    option, variables = (
+        (["--policy", "nosuch.yaml"], {}) if by == "option" else ([], {"SLO_OTEL_POLICY": "nosuch.yaml"})
+    )
+    ran = run(tmp_path, *option, "--", sys.executable, "-c", PROBE, **variables)
+    why = f"cannot read the policy 'nosuch.yaml' (from {tmp_path.resolve()}): No such file or directory"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"slo-otel run: nothing is started: {why}\n")
+
+
+def test_a_policy_with_mistakes_starts_nothing(tmp_path: Path) -> None:
+    """Each mistake once, with its place and fix, as `lint` has it."""
+    (tmp_path / "broken.yaml").write_text("version: slo/v1\nservise: shop\n", encoding="utf-8")
+    ran = run(tmp_path, "--policy", "broken.yaml", sys.executable, "-c", PROBE)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("slo-otel run: nothing is started:\nbroken.yaml:")
+    assert ran.stderr.count("broken.yaml:2:1: error: ") == 1
+    assert "    fix: " in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("SLO_OTEL_SIGTERM", "ture"), ("OTEL_METRIC_EXPORT_INTERVAL", "often"), ("SLO_OTEL_MAX_SERIES", "few")],
+)
+def test_an_environment_that_cannot_work_starts_nothing(tmp_path: Path, name: str, text: str) -> None:
+    """What every worker would refuse is refused once, before there are any."""
+    ran = run(tmp_path, sys.executable, "-c", PROBE, **{name: text})
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"slo-otel run: nothing is started: {name} is '{text}'; write ")
+
+
+def test_a_process_that_is_switched_off_needs_no_policy(tmp_path: Path) -> None:
+    """`SLO_OTEL_DISABLED=1` is the way out in a hurry: whatever is wrong with the policy, the service starts."""
+    ran = run(tmp_path, "--policy", "nosuch.yaml", sys.executable, "-c", "print(1)", SLO_OTEL_DISABLED="1")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "1\n", "")
+
+
+def test_a_misspelt_name_is_said_where_no_policy_is_named(tmp_path: Path) -> None:
+    """Nothing else would read the environment; where there is a policy, the process that is measured says it."""
+    ran = run(tmp_path, "true", SLO_OTEL_POLICY="", SLO_OTEL_POLCY="slo.yaml")
+    assert ran.returncode == 0
+    assert ran.stderr.splitlines() == [
+        "slo-otel run: SLO_OTEL_POLCY is no variable that this version knows; did you mean SLO_OTEL_POLICY?",
+        "slo-otel run: nothing is measured: give --policy, or set SLO_OTEL_POLICY",
+    ]
 
 
 def test_what_cannot_be_run_exits_as_in_a_shell(tmp_path: Path) -> None:
