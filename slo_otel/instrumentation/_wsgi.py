@@ -1,7 +1,7 @@
 """WSGI middleware (PEP 3333): times a request to the last part of its body and says what became of it.
 
-An answer that is complete when the application returns it, a list or a tuple, is recorded there and handed on as
-it is.
+An answer that is complete when the application returns it, a list, a tuple, or a response of Django's whose class
+says that it does not stream, is recorded there and handed on as it is.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class SLOMiddleware:
             raised(frame, fault)
             raise
         kind = type(body)
-        if kind is list or kind is tuple:
+        if kind is list or kind is tuple or getattr(kind, "streaming", None) is False:
             finished(frame)
             return body
         wrapper = environ.get("wsgi.file_wrapper")

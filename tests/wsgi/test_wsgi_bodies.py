@@ -12,6 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from wsgiref.util import FileWrapper
 
 import pytest
+from django.http import HttpResponse
 
 from slo_otel import current_event, errors
 from slo_otel.errors import ConfigurationError
@@ -20,6 +21,7 @@ from slo_otel.plan import Outcome
 from slo_otel.wsgi import SLOMiddleware
 from tests.instrumentation.asgi_world import running
 from tests.instrumentation.events_world import HandClock
+from tests.integrations.django import project
 from tests.wsgi.server import Server, call, call_bare, environ_of
 
 TEXT = [("Content-Type", "text/plain")]
@@ -44,6 +46,17 @@ def test_a_body_that_is_complete_is_returned_as_it_is(body: Any) -> None:
             assert answer.returned is body
         assert world.one_count() == 3
         assert [cell.duration.sum for cell in world.cells() if cell.duration] == [0]
+
+
+@pytest.mark.parametrize(("path", "handed_on"), [("/ok/7/", True), ("/stream/", False)])
+def test_a_response_of_django_is_complete_unless_it_streams(path: str, *, handed_on: bool) -> None:
+    """What is not streamed is what Django returned, its event closed before; a stream is timed to its last part."""
+    clock = HandClock()
+    with running(perf=clock.perf) as world:
+        seen = call_bare(SLOMiddleware(project.wsgi([])), path, server=Server(between=clock.tick))
+        assert seen.body
+        assert (type(seen.returned) is HttpResponse) is handed_on
+        assert [bool(cell.duration.sum) for cell in world.cells() if cell.duration] == [not handed_on]
 
 
 def test_the_servers_file_wrapper_is_returned_as_it_is(tmp_path: Path) -> None:
@@ -311,8 +324,9 @@ def test_what_is_no_plain_answer_does_not_take_the_path_of_those_before(kind: st
     assert keys == expected
 
 
-def test_status_lines_that_are_made_up_are_not_kept_for_ever() -> None:
+def test_status_lines_that_are_made_up_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """An application may write anything behind the number: it is the number that counts, in bounded memory."""
+    monkeypatch.setattr(_wsgi_requests, "_codes", {})
     with running() as world:
         for number in range(1_500):
             call_bare(SLOMiddleware(returning_status(f"200 Took {number} ms")))
