@@ -14,7 +14,7 @@ from slo_otel.errors import ConfigurationError
 from slo_otel.export import _settings as settings
 from slo_otel.export._config_file import say_unread
 from slo_otel.export._disabled import sdk_disabled
-from slo_otel.export._environment import GRPC, HTTP, endpoint, first, otlp, protocol, shown, spellings
+from slo_otel.export._environment import GRPC, HTTP, endpoint, first, otlp, protocol, shown, spelled
 
 _SUPPORTED: Final = ("", "otlp", "slo_otel", "none")
 """`slo_otel` takes ours along in the SDK's; where no SDK has read the variable, our own loop sends."""
@@ -159,8 +159,7 @@ def _readable(name: str) -> None:
 
 def _named(name: str) -> str:
     """A variable and what it says, as in `OTEL_EXPORTER_OTLP_CERTIFICATE='/ca.pem'`."""
-    variable = next(each for each in spellings(name) if os.environ.get(each, "").strip())
-    return f"{variable}={otlp(name)!r}"
+    return f"{spelled(name)}={otlp(name)!r}"
 
 
 def _no_password() -> str:

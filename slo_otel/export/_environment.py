@@ -66,6 +66,11 @@ def spellings(name: str) -> tuple[str, str]:
     return f"OTEL_EXPORTER_OTLP_METRICS_{name}", f"OTEL_EXPORTER_OTLP_{name}"
 
 
+def spelled(name: str) -> str:
+    """The variable that says a setting, or that may: the one for all signals where neither is set."""
+    return next((each for each in spellings(name) if first(each)), f"OTEL_EXPORTER_OTLP_{name}")
+
+
 def first(*variables: str) -> str:
     """The value of the first of these variables that is set; empty where none is."""
     return next((text for name in variables if (text := os.environ.get(name, "").strip())), "")

@@ -1,7 +1,7 @@
 """OTLP over gRPC with deadlines that hold: our bytes over a channel of grpcio's, which another thread may close.
 
 The SDK's exporter encodes a request again for every try, goes on whatever the caller's deadline is, and its channel
-is inherited by a fork. This is the only module that imports grpc, and it is loaded where gRPC was asked for.
+is inherited by a fork. No other module of a service imports grpc, and it is loaded where gRPC was asked for.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from slo_otel.errors import ConfigurationError
 from slo_otel.export._answers import rejected
 from slo_otel.export._fork_gate import ForkGate
 from slo_otel.export._halves import divisible
+from slo_otel.export._mistaken import over_grpc
 from slo_otel.export._paced import pause
 from slo_otel.export._sender import MOST_BYTES, SLOW, TOO_LARGE, Failure, plain
 from slo_otel.export._settings import Grpc, Tls
@@ -140,7 +141,7 @@ class GrpcSender:
             with _GATE.call(self._interrupt, left):
                 answer = self._asked(body, left)
         except Exception as fault:  # noqa: BLE001 - whatever a library makes of what came back
-            return SLOW if self._tries.stopped() else _judged(fault)
+            return SLOW if self._tries.stopped() else _judged(fault, self._settings.target)
         return rejected(answer)
 
     def _asked(self, body: bytes, seconds: float) -> bytes:
@@ -225,7 +226,7 @@ def _content(file: str) -> bytes | None:
     return Path(file).read_bytes() if file else None
 
 
-def _judged(fault: Exception) -> Failure:
+def _judged(fault: Exception, target: str) -> Failure:
     """What a call that failed means."""
     if isinstance(fault, TimeoutError):
         return SLOW
@@ -238,7 +239,7 @@ def _judged(fault: Exception) -> Failure:
     exhausted = code is grpc.StatusCode.RESOURCE_EXHAUSTED
     passing = code in _RETRYABLE or (exhausted and after is not None)
     large = exhausted and _OVER_LIMIT.search(said) is not None
-    return Failure(code.name, plain(said) or code.name, passing, after, large=large)
+    return Failure(code.name, over_grpc(said, target) or code.name, passing, after, large=large)
 
 
 def _retry_after(call: grpc.Call) -> float | None:

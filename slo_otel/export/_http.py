@@ -20,8 +20,9 @@ from requests.utils import get_environ_proxies, get_netrc_auth
 from slo_otel.export._answers import rejected
 from slo_otel.export._connections import Connections
 from slo_otel.export._halves import divisible
+from slo_otel.export._mistaken import nobody, over_http
 from slo_otel.export._paced import pause
-from slo_otel.export._sender import MOST_BYTES, SLOW, TOO_LARGE, Failure, plain
+from slo_otel.export._sender import MOST_BYTES, SLOW, TOO_LARGE, Failure
 from slo_otel.export._settings import Http
 from slo_otel.export._tries import Tries
 from slo_otel.export._wire import encode
@@ -31,6 +32,8 @@ _MOST_READ: Final = 64 * 1024
 _RETRYABLE: Final = frozenset({429, 502, 503, 504})
 """The OTLP specification's retryable statuses."""
 _TOO_LARGE: Final = 413
+_NOBODY: Final = frozenset({404, 405})
+"""Nobody takes metrics there."""
 
 
 class HttpSender:
@@ -108,7 +111,8 @@ class HttpSender:
     def _failure(self, fault: Exception) -> Failure:
         if self._tries.stopped() or "timed out" in str(fault).lower():
             return SLOW
-        return Failure(type(fault).__name__, plain(str(fault)), passing=isinstance(fault, OSError))
+        said = over_http(str(fault), self._settings.endpoint)
+        return Failure(type(fault).__name__, said, passing=isinstance(fault, OSError))
 
 
 def _judged(answer: requests.Response, body: bytes) -> Failure | None:
@@ -119,6 +123,8 @@ def _judged(answer: requests.Response, body: bytes) -> Failure | None:
     if 300 <= status < 400:
         where = answer.headers.get("Location", "nowhere")
         return Failure(str(status), f"{said}: redirected to {where}, which is not followed")
+    if status in _NOBODY:
+        return Failure(str(status), nobody(said, answer.url))
     after = _retry_after(answer.headers.get("Retry-After"))
     return Failure(str(status), said, status in _RETRYABLE, after, large=status == _TOO_LARGE)
 
