@@ -2,5 +2,6 @@
 
 from slo_otel.runtime._configure import check, configure
 from slo_otel.runtime._handle import Handle
+from slo_otel.runtime._mistakes import mistakes
 
-__all__ = ["Handle", "check", "configure"]
+__all__ = ["Handle", "check", "configure", "mistakes"]
