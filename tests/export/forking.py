@@ -56,7 +56,7 @@ class Exporting:
 
 def send(sender: GrpcSender) -> bool:
     """Whether one export arrived."""
-    return sender.send(_DATA, time.monotonic() + 5, patient=False) is None
+    return sender.send(_DATA, time.monotonic() + 20, patient=False) is None
 
 
 def _call() -> None:
@@ -64,7 +64,7 @@ def _call() -> None:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes]
     with grpc.insecure_channel(_SETTINGS.target, options=options) as channel:
         call = channel.unary_unary(METHOD)
-        call(b"", timeout=5)
+        call(b"", timeout=20)
 
 
 def fork() -> tuple[float, bool]:
@@ -72,7 +72,7 @@ def fork() -> tuple[float, bool]:
     began = time.monotonic()
     child = os.fork()
     if child == 0:
-        signal.alarm(10)
+        signal.alarm(50)
         _call()
         sys.exit(0 if send(GrpcSender(_SETTINGS)) else 1)
     took = time.monotonic() - began

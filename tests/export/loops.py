@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import Resource
 
 from slo_otel.export import Exports, Lane, Outgoing, Own, Source, Translation
 from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot
+from tests.patience import in_time
 
 SECOND = 1_000_000_000
 SLACK = 0.2
@@ -36,7 +37,13 @@ def took(action: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def until(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+def fails_in_time(exports: Exports, sent: Outgoing, seconds: float) -> bool:
+    """Whether flushes that cannot succeed say so by their deadline."""
+    arrived: list[bool] = []
+    return in_time(lambda: arrived.append(exports.flush(sent, seconds)), seconds + SLACK) and not any(arrived)
+
+
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> bool:
     """Poll a real event with a deadline."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -241,11 +241,11 @@ def test_the_loop_sends_again_what_did_not_arrive_and_nothing_else(
             for key, duration in events:
                 traffic.record(key, duration)
             if number % 2:
-                exports.flush(traffic.outgoing(), 1.0)
+                exports.flush(traffic.outgoing(), 30.0)
             else:
                 exports.offer(traffic.outgoing())
                 exports.poll(traffic.seconds * SECOND)
-        assert any(exports.flush(traffic.outgoing(), 1.0) for _ in range(len(verdicts) + 1))
+        assert any(exports.flush(traffic.outgoing(), 30.0) for _ in range(len(verdicts) + 1))
     agree(exporter.collector, traffic, DELTAS)
 
 

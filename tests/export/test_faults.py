@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Sequence
 from functools import cache
 
@@ -13,7 +12,7 @@ import pytest
 from slo_otel import names
 from slo_otel.export import Outgoing, Own, ThreadLane
 from slo_otel.receive import Receiver
-from tests.export.loops import SLACK, looping, outgoing
+from tests.export.loops import fails_in_time, looping, outgoing
 from tests.export.samples import LIMITS, cell, request, snapshot
 from tests.stress import faulty
 from tests.stress.faulty import Behaviour, Faulty, says
@@ -46,18 +45,16 @@ def test_every_total_is_right_after_every_fault(monkeypatch: pytest.MonkeyPatch)
     with Faulty(ACCEPTS) as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
         exports = looping(ThreadLane())
-        assert exports.flush(outgoing(1, 60), 5.0)
+        assert exports.flush(outgoing(1, 60), 30.0)
         for at, fault in enumerate(FAULTS, 2):
             collector.behave = fault
-            began = time.monotonic()
-            assert not exports.flush(outgoing(at, 60 + at), 0.3)
-            assert time.monotonic() - began < 0.3 + SLACK
+            assert fails_in_time(exports, outgoing(at, 60 + at), 0.3)
         port = collector.port
     with Receiver(port) as receiver:
-        assert exports.flush(outgoing(20, 90), 5.0)
+        assert exports.flush(outgoing(20, 90), 30.0)
         assert receiver.counter(names.EVENTS, slo_name="success", slo_verdict="good") == 20
         assert receiver.counter(names.DURATION, slo_name="speed", slo_verdict="valid") == 20
-        assert exports.shutdown(outgoing(20, 91), 5.0)
+        assert exports.shutdown(outgoing(20, 91), 30.0)
 
 
 @pytest.mark.parametrize("fault", [faulty.closes, faulty.resets, says("503 Service Unavailable")])
@@ -72,11 +69,11 @@ def test_a_collector_that_dies_between_two_requests_of_an_export(
     with Faulty(dies) as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
         exports = looping(ThreadLane())
-        assert not exports.flush(_regions(), 1.0)
+        assert not exports.flush(_regions(), 30.0)
         assert len(collector.bodies) >= 2
         port = collector.port
     with Receiver(port) as receiver:
-        assert exports.flush(_regions(), 5.0)
+        assert exports.flush(_regions(), 30.0)
         assert receiver.counter(names.EVENTS, slo_name="by-region", slo_verdict="good") == REGIONS
         assert len(receiver.find(names.EVENTS, slo_name="by-region")) == 3 * REGIONS
-        assert exports.shutdown(_regions(), 5.0)
+        assert exports.shutdown(_regions(), 30.0)

@@ -18,7 +18,8 @@ from tests.stress import faulty_grpc, scaled
 from tests.stress.faulty_grpc import Answering, GrpcCollector
 
 ROOT = Path(__file__).resolve().parents[2]
-SLACK = 0.3
+SLACK = 1.5
+"""Seconds that a busy machine may add; the calls that hang would add more."""
 
 
 def _forking(collector: GrpcCollector, forks: int) -> tuple[dict[str, float], str]:
@@ -67,7 +68,7 @@ def test_a_fork_does_not_wait_for_a_collector_that_hangs() -> None:
 
     def hangs_once(context: grpc.ServicerContext, over: threading.Event) -> bytes:
         if len(collector.bodies) == 5:
-            over.wait(10 * WAIT_SECONDS)
+            over.wait(20 * WAIT_SECONDS)
         return faulty_grpc.accepts(context, over)
 
     with GrpcCollector(hangs_once) as collector:
@@ -83,7 +84,7 @@ def test_a_call_waits_for_a_fork() -> None:
     gate, begun = ForkGate(), threading.Event()
 
     def call() -> None:
-        with gate.call(lambda: None, 5.0):
+        with gate.call(lambda: None, 60.0):
             begun.set()
 
     gate.before_fork()
@@ -91,7 +92,7 @@ def test_a_call_waits_for_a_fork() -> None:
     thread.start()
     assert not begun.wait(0.05)
     gate.after_fork()
-    assert begun.wait(5)
+    assert begun.wait(30)
     thread.join()
 
 
@@ -109,14 +110,14 @@ def test_a_fork_waits_for_a_call_and_then_cuts_it() -> None:
     ended: list[float] = []
 
     def call() -> None:
-        with gate.call(over.set, 5.0):
+        with gate.call(over.set, 30.0):
             inside.set()
-            over.wait(5)
+            over.wait(30)
         ended.append(time.monotonic())
 
     thread = threading.Thread(target=call)
     thread.start()
-    assert inside.wait(5)
+    assert inside.wait(30)
     began = time.monotonic()
     gate.before_fork()
     waited = time.monotonic() - began

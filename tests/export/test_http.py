@@ -18,8 +18,9 @@ from slo_otel.export import Outgoing, Own, Translation, requests
 from slo_otel.export._http import HttpSender
 from slo_otel.export._sender import Failure
 from slo_otel.export._settings import http
-from tests.export.loops import SLACK, until
+from tests.export.loops import SLACK, took, until
 from tests.export.samples import BORN, LIMITS, PLAN, cell, request, snapshot
+from tests.patience import in_time
 from tests.stress import faulty
 from tests.stress.faulty import Behaviour, Faulty, says
 
@@ -38,7 +39,7 @@ def _sender(collector: Faulty, monkeypatch: pytest.MonkeyPatch) -> HttpSender:
     return HttpSender(http())
 
 
-def _send(sender: HttpSender, seconds: float = 3.0, *, patient: bool = False) -> Failure | None:
+def _send(sender: HttpSender, seconds: float = 30.0, *, patient: bool = False) -> Failure | None:
     return sender.send(_data(), time.monotonic() + seconds, patient=patient)
 
 
@@ -93,13 +94,12 @@ def test_a_wait_ends_when_it_is_stopped(monkeypatch: pytest.MonkeyPatch, behave:
     with Faulty(behave) as collector:
         sender = _sender(collector, monkeypatch)
         found: list[Failure | None] = []
-        thread = threading.Thread(target=lambda: found.append(_send(sender, 30.0)))
+        thread = threading.Thread(target=lambda: found.append(_send(sender, 90.0)))
         thread.start()
         assert until(lambda: len(collector.bodies) == 1)
-        began = time.monotonic()
         sender.stop()
-        thread.join(5)
-    assert time.monotonic() - began < SLACK
+        thread.join(20)
+        assert not thread.is_alive()
     assert [failure.kind for failure in found if failure is not None] == ["timeout"]
     assert _send(sender) == found[0]
 
@@ -108,19 +108,22 @@ def test_a_silent_collector_costs_its_deadline(monkeypatch: pytest.MonkeyPatch) 
     """Also where nobody stops the sender, and where the environment allows a request more."""
     with Faulty(faulty.hangs) as collector:
         sender = _sender(collector, monkeypatch)
-        began = time.monotonic()
-        failure = _send(sender, 0.3, patient=True)
-        assert 0.3 <= time.monotonic() - began < 0.3 + SLACK
-    assert failure is not None
-    assert failure.kind == "timeout"
+
+        def waits() -> None:
+            failure = _send(sender, 0.3, patient=True)
+            assert failure is not None
+            assert failure.kind == "timeout"
+
+        assert took(waits) >= 0.3
+        assert in_time(waits, 0.3 + SLACK)
 
 
 def test_a_body_without_an_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a wrong address pours out is neither kept nor waited for."""
     with Faulty(faulty.pours) as collector:
-        began = time.monotonic()
-        assert _send(_sender(collector, monkeypatch)) is None
-        assert time.monotonic() - began < 1.0
+        sender = _sender(collector, monkeypatch)
+        assert took(lambda: _send(sender)) < 10.0
+        assert _send(sender) is None
 
 
 def test_one_connection_carries_every_export(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,13 +161,16 @@ def test_a_patient_export_comes_again_when_it_is_told_to(
 ) -> None:
     """`Retry-After`, in seconds or as a date, decides when; the first failure is forgotten."""
     with Faulty(ACCEPTS) as collector:
-        collector.behave = _once(collector, says(status, f"Retry-After: {after}"), ACCEPTS)
         sender = _sender(collector, monkeypatch)
-        began = time.monotonic()
-        assert _send(sender, patient=True) is None
-        assert time.monotonic() - began < 0.7
-        assert len(collector.bodies) == 2
-        assert collector.bodies[0] == collector.bodies[1]
+
+        def comes_again() -> None:
+            collector.bodies.clear()
+            collector.behave = _once(collector, says(status, f"Retry-After: {after}"), ACCEPTS)
+            assert _send(sender, patient=True) is None
+            assert len(collector.bodies) == 2
+            assert collector.bodies[0] == collector.bodies[1]
+
+        assert in_time(comes_again, 0.7)
 
 
 @pytest.mark.parametrize(
@@ -184,17 +190,17 @@ def test_what_cannot_come_in_time_or_at_all_is_not_tried_again(
         sender = _sender(collector, monkeypatch)
         began = time.monotonic()
         assert _send(sender, patient=patient) is not None
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 10.0
         assert len(collector.bodies) == 1
 
 
 def test_a_pause_before_a_retry_ends_when_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exit does not wait for the next try."""
-    with Faulty(says("503 Service Unavailable", "Retry-After: 20")) as collector:
+    with Faulty(says("503 Service Unavailable", "Retry-After: 60")) as collector:
         sender = _sender(collector, monkeypatch)
-        thread = threading.Thread(target=lambda: _send(sender, 30.0, patient=True))
+        thread = threading.Thread(target=lambda: _send(sender, 90.0, patient=True))
         thread.start()
         assert until(lambda: len(collector.bodies) == 1)
         sender.stop()
-        thread.join(1.0)
+        thread.join(20)
         assert not thread.is_alive()

