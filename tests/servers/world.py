@@ -118,7 +118,7 @@ class Service:
     def end(self, sent: signal.Signals, *, again: bool) -> float:
         """Signal the main process, and wait for it and for its workers; the seconds it took.
 
-        `again` says it once more where a worker that was forked just before has missed it.
+        `again` says it once more where a worker has missed it.
         """
         began = time.monotonic()
         self.process.send_signal(sent)
@@ -265,8 +265,7 @@ def play(cell: Cell, folder: Path, receiver: Receiver) -> Seen:
         if cell.end is End.RELOAD:
             _reload(service)
             service.serve_all(cell.workers)
-        # uWSGI's new workers may not hear a gentle end, with or without us.
-        again = cell.end is End.RECYCLE and cell.command[0] == "uwsgi"
+        again = cell.command[0] == "uwsgi"  # whose workers may miss an end, with or without us
         seconds = service.end(_SENT.get(cell.end, signal.SIGTERM), again=again)
         seen = Seen(service.expected(stuck=cell.end is End.ABORT), arrived(receiver), seconds, service.log())
         return seen.of_those_that_served() if cell.end is End.RECYCLE else seen
