@@ -16,8 +16,19 @@ if TYPE_CHECKING:
 
 def path() -> Path | None:
     """The policy that the settings name, or else SLO_OTEL_POLICY. Raises `ConfigurationError`."""
-    given = _settings.read().policy or os.environ.get("SLO_OTEL_POLICY")
-    return Path(given) if given else None
+    return path_in(_settings.read())
+
+
+def path_in(given: _settings.Settings) -> Path | None:
+    """The same of settings that were read already."""
+    named = given.policy or os.environ.get("SLO_OTEL_POLICY")
+    return Path(named) if named else None
+
+
+def unreadable(policy: Path, fault: OSError) -> str:
+    """A sentence for a policy that cannot be read; a path that is not below BASE_DIR is below where this runs."""
+    place = "" if policy.is_absolute() else f" (from {Path.cwd()})"
+    return f"cannot read the policy {str(policy)!r}{place}: {fault.strerror}"
 
 
 def plan_of(policy: Path) -> Plan:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from slo_otel import ConfigurationError
 
+T = TypeVar("T")
 NAME: Final = "SLO_OTEL"
 _KEYS: Final = ("attributes", "policy", "resource")
 _EXAMPLE: Final = 'SLO_OTEL = {"policy": "slo.yaml"}'
@@ -34,16 +35,29 @@ class Settings:
 
 
 def read() -> Settings:
-    """`SLO_OTEL` of the settings. Raises `ConfigurationError`."""
+    """`SLO_OTEL` of the settings. Raises `ConfigurationError` with every mistake, one a line."""
+    given, wrong = look()
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))
+    return given
+
+
+def look() -> tuple[Settings, Sequence[str]]:
+    """What can be read of it, and what is wrong with the rest."""
     given = getattr(settings, NAME, {})
     if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{NAME} in the settings is a dictionary, as in {_EXAMPLE}; got {given!r}")
-    for key in given:
-        if key not in _KEYS:
-            raise ConfigurationError(f"{NAME} in the settings has no key {key!r}; {_hint(key)}")
-    return Settings(
-        _policy(given.get("policy")), _resource(given.get("resource")), _attributes(given.get("attributes"))
-    )
+        return Settings(), [f"{NAME} in the settings is a dictionary, as in {_EXAMPLE}; got {given!r}"]
+    wrong = [f"{NAME} in the settings has no key {key!r}; {_hint(key)}" for key in given if key not in _KEYS]
+
+    def value(key: str, reader: Callable[[object], T]) -> T | None:
+        try:
+            return reader(given.get(key))
+        except ConfigurationError as mistake:
+            wrong.append(str(mistake))
+            return None
+
+    found = Settings(value("policy", _policy), value("resource", _resource), value("attributes", _attributes))
+    return found, wrong
 
 
 def _hint(key: object) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from slo_otel import ConfigurationError, Handle, StatusSet, configure
 from slo_otel.instrumentation import active
 from slo_otel_django._settings import Settings
 
-_NOT_SET_UP = (
+NOT_SET_UP: Final = (
     'no policy: write SLO_OTEL = {"policy": "slo.yaml"} into the settings (the path is relative to BASE_DIR), '
     "or set SLO_OTEL_POLICY; SLO_OTEL_DISABLED=1 runs the project without service levels"
 )
@@ -30,7 +32,7 @@ def set_up(settings: Settings) -> Handle | None:
         _Slot.handle = configure(settings.policy, resource=settings.resource)
     except ConfigurationError as mistake:
         if str(mistake).startswith("no policy"):
-            raise ConfigurationError(_NOT_SET_UP) from mistake
+            raise ConfigurationError(NOT_SET_UP) from mistake
         raise
     return _Slot.handle
 

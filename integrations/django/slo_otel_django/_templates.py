@@ -35,10 +35,16 @@ def template(chain: Iterable[Step], route: str | None = None) -> str:
 
 def templates(urlconf: str | None = None) -> Iterator[str]:
     """Every template of a URLconf, in its order, once for each way there. None is `ROOT_URLCONF`."""
+    return (template for template, _ in routes(urlconf))
+
+
+def routes(urlconf: str | None = None) -> Iterator[tuple[str, object]]:
+    """The same, each with the view that it leads to."""
     for chain in _chains(get_resolver(urlconf).url_patterns, ()):
-        yield template(chain)
+        view = chain[-1].callback
+        yield template(chain), view
         if isinstance(chain[0].pattern, LocalePrefixPattern) and not chain[0].pattern.prefix_default_language:
-            yield template(chain[1:])
+            yield template(chain[1:]), view
 
 
 def _chains(patterns: Iterable[Step], before: tuple[Step, ...]) -> Iterator[Sequence[Step]]:

@@ -8,8 +8,14 @@ import pytest
 from django.core import checks
 from django.test import override_settings
 
+from slo_otel import ConfigurationError
+from slo_otel.policy import compile as compiled
+from slo_otel.policy import loads
+from slo_otel_django._tags_of_views import unknown
+from slo_otel_django._templates import routes
 from slo_otel_django.checks import check_settings
-from tests.integrations.django.project import OURS
+from tests.instrumentation.asgi_world import running
+from tests.integrations.django.project import OURS, wsgi
 
 POLICY = """\
 version: slo/v1
@@ -91,21 +97,156 @@ def test_a_policy_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     )
 
 
-def test_a_mistake_in_the_settings_is_an_error() -> None:
-    """What a server would refuse is said before."""
+def test_every_mistake_in_the_settings_is_an_error_and_the_rest_is_looked_at(tmp_path: Path) -> None:
+    """Each by itself, and the mistake in the policy beside them: one run of the check is enough."""
+    (tmp_path / "slo.yaml").write_text(POLICY.format(match="GET ok"), encoding="utf-8")
+    given = {"policy": tmp_path / "slo.yaml", "polcy": "slo.yaml", "resource": 3, "attributes": "no.such.function"}
+    with override_settings(SLO_OTEL=given):
+        said = [(each.id, each.msg) for each in check_settings(None)]
+    assert [code for code, _ in said] == ["slo_otel.E001"] * 3 + ["slo_otel.E002"]
+    for (_, message), word in zip(said, ("'policy'", '"resource"', "no"), strict=False):
+        assert word in message
+
+
+def test_a_policy_under_a_misspelt_key_is_one_mistake() -> None:
+    """That there is no policy follows from it, and is not said as well."""
     with override_settings(SLO_OTEL={"polcy": "slo.yaml"}):
+        assert [each.id for each in check_settings(None)] == ["slo_otel.E001"]
+
+
+def test_a_relative_policy_that_cannot_be_read_is_said_with_where_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SLO_OTEL_POLICY is below the working directory, as for every other service."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLO_OTEL_POLICY", "none.yaml")
+    with override_settings(SLO_OTEL={}):
         (said,) = check_settings(None)
-    assert said.id == "slo_otel.E001"
+    assert said.msg == f"cannot read the policy 'none.yaml' (from {tmp_path}): No such file or directory"
+
+
+COMMON = "django.middleware.common.CommonMiddleware"
+TRACING = "opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware"
 
 
 @pytest.mark.parametrize(
-    ("middleware", "code"),
-    [([], "slo_otel.W002"), (["django.middleware.common.CommonMiddleware", OURS], "slo_otel.W003")],
+    ("middleware", "codes"),
+    [
+        ([], ["slo_otel.W002"]),
+        ([COMMON, OURS], ["slo_otel.W003"]),
+        ([TRACING, OURS], []),
+        ([OURS, COMMON, OURS], ["slo_otel.W004"]),
+        ([COMMON, OURS, OURS], ["slo_otel.W003", "slo_otel.W004"]),
+    ],
 )
-def test_a_middleware_that_is_missing_or_not_the_first_is_said(middleware: list[str], code: str) -> None:
-    """Without it nothing is measured; behind others it does not see what they answer."""
-    with override_settings(MIDDLEWARE=middleware, SLO_OTEL={}):
-        assert [said.id for said in check_settings(None)] == [code]
+def test_a_middleware_that_is_missing_not_the_first_or_listed_again_is_said(
+    tmp_path: Path, middleware: list[str], codes: list[str]
+) -> None:
+    """Without it nothing is measured; what answers before it is not seen; a second one is of no use."""
+    said = found(tmp_path, "GET /ok/{id}/", MIDDLEWARE=middleware)
+    assert [code for code, _, _ in said if code != "slo_otel.W001"] == codes
+
+
+def test_a_middleware_of_ours_that_is_not_django_s_is_named(tmp_path: Path) -> None:
+    """The one for ASGI applications has the same name, and would raise with every request."""
+    said = found(tmp_path, "GET /ok/{id}/", MIDDLEWARE=["slo_otel.SLOMiddleware"])
+    hint = 'Put "slo_otel_django.SLOMiddleware" first into MIDDLEWARE, in place of slo_otel.SLOMiddleware.'
+    assert hint in [each for _, _, each in said]
+
+
+def test_a_middleware_without_a_policy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the words of the server that would not start; not where it is off, or code has configured the process."""
+    with override_settings(SLO_OTEL={}):
+        (said,) = check_settings(None)
+        with pytest.raises(ConfigurationError) as raised:
+            wsgi()
+        assert (said.id, said.msg) == ("slo_otel.W005", str(raised.value))
+        monkeypatch.setenv("SLO_OTEL_DISABLED", "1")
+        assert check_settings(None) == []
+        monkeypatch.delenv("SLO_OTEL_DISABLED")
+        with running():
+            assert check_settings(None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/jsn", "the OTLP protocol is 'http/jsn'"),
+        ("OTEL_SERVICE_NAME", "cellar", "the resource says service.name=cellar"),
+        ("SLO_OTEL_DISABLED", "maybe", "SLO_OTEL_DISABLED is 'maybe'; write 1 or 0"),
+        ("SLO_OTEL_POLIZY", "slo.yaml", "did you mean SLO_OTEL_POLICY?"),
+    ],
+)
+def test_what_the_environment_has_wrong_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
+) -> None:
+    """As `configure` would say it; a warning, since a command may run in another environment than the servers."""
+    monkeypatch.setenv(name, text)
+    ((code, message, _),) = (each for each in found(tmp_path, "/**") if each != UNKNOWN)
+    assert code == "slo_otel.W007"
+    assert said in message
+
+
+def test_the_resource_of_the_settings_must_agree_with_the_policy(tmp_path: Path) -> None:
+    """A server would refuse another service name."""
+    (tmp_path / "slo.yaml").write_text(POLICY.format(match="/**"), encoding="utf-8")
+    with override_settings(SLO_OTEL={"policy": tmp_path / "slo.yaml", "resource": {"service.name": "cellar"}}):
+        assert "slo_otel.W007" in [said.id for said in check_settings(None)]
+
+
+TAGGED = """\
+version: slo/v1
+service: shop
+categories: {{{categories}}}
+slos: [{{name: pages, sli: {{success: http}}, objective: 99%}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("categories", "hints"),
+    [
+        ("money: {}", []),
+        ("mony: {}", ["Did you mean 'mony'?"]),
+        ("zebra: {}", ["Declare it under categories:, or correct the name."]),
+    ],
+)
+def test_a_tag_that_the_policy_does_not_mention_is_said_once(
+    tmp_path: Path, categories: str, hints: list[str]
+) -> None:
+    """With the first of its routes, how many more there are, and the name that was probably meant."""
+    (tmp_path / "slo.yaml").write_text(TAGGED.format(categories=categories), encoding="utf-8")
+    with override_settings(SLO_OTEL={"policy": tmp_path / "slo.yaml"}):
+        said = check_settings(None)
+    assert [each.hint for each in said] == hints
+    assert [each.id for each in said] == ["slo_otel.W006"] * len(hints)
+    for each in said:
+        assert each.msg == (
+            "/tagged/ and 14 more: the tag 'money' counts for nothing, slo.yaml does not mention it."
+        )
+
+
+def test_tags_are_found_wherever_the_runtime_finds_them() -> None:
+    """On functions, classes, their bases and methods, viewsets and actions, Ninja operations; nowhere else."""
+    (tag,) = unknown(compiled(loads(TAGGED.format(categories="zebra: {}"))), routes())
+    assert {route for route in tag.routes if not route.endswith("{format}")} == {
+        "/tagged/",
+        "/by-method/",
+        "/class/",
+        "/decorated/",
+        "/inherits/",
+        "/drf/below/",
+        "/drf/above/",
+        "/drf/wallets/",
+        "/drf/wallets/{pk}/spend/",
+        "/drf/purses/",
+        "/ninja/items/{item_id}",
+        "/ninja/later",
+    }
+
+
+def test_settings_without_a_urlconf_are_checked_as_well(tmp_path: Path) -> None:
+    """A project of commands only has no routes to compare with."""
+    assert found(tmp_path, "GET /nowhere", ROOT_URLCONF=None) == []
 
 
 def test_the_check_is_registered_by_the_app() -> None:

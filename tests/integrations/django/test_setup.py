@@ -224,7 +224,7 @@ def test_the_command_lists_the_routes() -> None:
     ("given", "what"),
     [
         ({}, "^no policy: write SLO_OTEL"),
-        ({"policy": "none.yaml"}, "^cannot read the policy '.*none.yaml': No such file"),
+        ({"policy": "none.yaml"}, r"^cannot read the policy 'none.yaml' \(from /.*\): No such file"),
         ({"polcy": 1}, "did you mean 'policy'"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -59,11 +60,16 @@ def _plan() -> Plan:
         policy = _policy_of.path()
         if policy is None:
             raise CommandError(_NO_POLICY)
-        return _policy_of.plan_of(policy)
+        return _read(policy)
     except SloOtelError as mistake:
         raise CommandError(str(mistake)) from mistake
+
+
+def _read(policy: Path) -> Plan:
+    try:
+        return _policy_of.plan_of(policy)
     except OSError as fault:
-        raise CommandError(f"cannot read the policy {fault.filename!r}: {fault.strerror}") from fault
+        raise CommandError(_policy_of.unreadable(policy, fault)) from fault
 
 
 def _rows(plan: Plan, found: StatusSet) -> Iterator[tuple[str, ...]]:
