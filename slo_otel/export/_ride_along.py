@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +21,9 @@ from slo_otel.instrumentation import active
 
 HEARTBEAT: Final = "slo_otel.heartbeat"
 """A scope and a gauge in it, which never leave the process."""
+
+_LONG_SECONDS: Final = 1.0
+"""What failed sooner costs an exit little when it is tried again."""
 
 _waiting: WeakSet[RideAlongExporter] = WeakSet()
 
@@ -51,6 +55,7 @@ class RideAlongExporter(MetricExporter):
         self._provider = provider
         self._load: Load | None = None
         self._beats = False
+        self._in_vain = False
         if active() is None:
             _waiting.add(self)
         else:
@@ -85,6 +90,26 @@ class RideAlongExporter(MetricExporter):
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
     ) -> MetricExportResult:
         """Export the service's metrics and ours. Without a runtime it is the wrapped exporter's call."""
+        if self._waited_for():
+            logger.warning(
+                "slo_otel: the Collector did not take the last export of this process; it is not asked again"
+            )
+            return MetricExportResult.FAILURE
+        carries, exits, began = self._load is not None, _exiting(), time.monotonic()
+        result = self._export(metrics_data, timeout_millis, **kwargs)
+        failed = result is not MetricExportResult.SUCCESS
+        self._in_vain = carries and exits and failed and time.monotonic() - began >= _LONG_SECONDS
+        return result
+
+    def _waited_for(self) -> bool:
+        """Whether the exit has had its last export: ours took long and failed, as the SDK's alone would have.
+
+        The SDK's hook comes after ours and would wait as long again.
+        """
+        in_vain, self._in_vain = self._in_vain, False
+        return in_vain and self._load is None
+
+    def _export(self, metrics_data: MetricsData, timeout_millis: float, **kwargs: object) -> MetricExportResult:
         deadline = time.monotonic() + timeout_millis / 1000
 
         def send(data: MetricsData) -> MetricExportResult:
@@ -102,6 +127,11 @@ class RideAlongExporter(MetricExporter):
         """Shut the wrapped exporter down."""
         _waiting.discard(self)
         self._exporter.shutdown(timeout_millis, **kwargs)
+
+
+def _exiting() -> bool:
+    """Whether the interpreter runs its hooks at exit: the main thread has ended by then, its code has."""
+    return not threading.main_thread().is_alive()
 
 
 def _check(given: object) -> None:
