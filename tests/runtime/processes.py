@@ -47,8 +47,8 @@ slo_otel.configure("slo.yaml").instrument(app)
 _WATCHDOG = """\
 import faulthandler, os, signal
 faulthandler.register(signal.SIGALRM, chain=True)
-signal.alarm(30)
-os.register_at_fork(after_in_child=lambda: signal.alarm(30))
+signal.alarm(50)
+os.register_at_fork(after_in_child=lambda: signal.alarm(50))
 """
 """A process that hangs says where and ends, and so does each of its children."""
 
@@ -106,18 +106,18 @@ class Server:
 
     def wait(self, workers: int) -> None:
         """Until so many workers serve."""
-        assert until(lambda: "".join(self.lines).count("Application startup complete") == workers, 30), self.lines
+        assert until(lambda: "".join(self.lines).count("Application startup complete") == workers, 60), self.lines
 
     def get(self, path: str) -> int:
         """One request on a connection of its own."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
             return int(answer.status)
 
     def stop(self, sent: signal.Signals) -> int:
         """End it with a signal, and wait for it."""
         self.process.send_signal(sent)
-        code = self.process.wait(30)
-        self._reader.join(10)
+        code = self.process.wait(60)
+        self._reader.join(30)
         return code
 
 

@@ -74,7 +74,7 @@ def took(action: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def until(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> bool:
     """Poll a real event with a deadline."""
     deadline = time.monotonic() + seconds
     while not holds():

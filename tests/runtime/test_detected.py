@@ -28,7 +28,7 @@ class Strict(ResourceDetector):
 
 class Slow(ResourceDetector):
     def detect(self):
-        threading.Event().wait(1.0)
+        threading.Event().wait(3.0)
         return Resource({"rack": "late"})
 """
 _ENTRY_POINTS = """\
@@ -48,7 +48,7 @@ assert handle.shutdown()
 """
 
 
-def started(folder: Path, detectors: str, patience: float = 5.0) -> subprocess.CompletedProcess[str]:
+def started(folder: Path, detectors: str, patience: float = 30.0) -> subprocess.CompletedProcess[str]:
     """Configure a process whose environment names detectors."""
     found = folder / "racks-1.0.dist-info"
     found.mkdir()
@@ -81,7 +81,7 @@ def test_what_a_detector_finds_is_on_the_resource(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("detectors", "patience", "said"),
-    [("rack,strict", 5.0, "no rack here"), ("rack,slow", 0.1, "no answer within 0.1 s")],
+    [("rack,strict", 30.0, "no rack here"), ("rack,slow", 0.1, "no answer within 0.1 s")],
     ids=["raising", "hanging"],
 )
 def test_a_detector_that_fails_or_hangs_is_told_and_left_out(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from slo_otel import names
 from slo_otel.receive import Answer, Receiver
 from slo_otel.runtime._exit_time import ExitTime
+from tests.patience import reserved
 from tests.runtime.processes import run, serving
 from tests.runtime.samples import until
 
@@ -34,6 +35,20 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
+@pytest.fixture
+def nobody() -> Iterator[Receiver]:
+    """One that was closed, whose port nobody else gets meanwhile."""
+    with reserved() as port:
+        with Receiver(port) as closed:
+            pass
+        yield closed
+
+
+def some_within(seconds: float, ends: Callable[[], float]) -> bool:
+    """Whether one of a few ends took less: the machine's other work delays some, a wait of ours all."""
+    return any(ends() < seconds for _ in range(5))
+
+
 def _good(receiver: Receiver, slo: str) -> int:
     return receiver.counter(names.EVENTS, slo_name=slo, slo_verdict="good")
 
@@ -50,16 +65,19 @@ def test_uvicorn_stopped_by_a_signal_sends_its_last_event(
     assert _good(receiver, "answered") == 5
 
 
-def test_uvicorn_without_a_collector_stops_promptly(tmp_path: Path) -> None:
+def test_uvicorn_without_a_collector_stops_promptly(tmp_path: Path, nobody: Receiver) -> None:
     """A developer's Ctrl-C does not wait for a Collector that was never there."""
-    with Receiver() as closed:
-        pass
-    with serving(tmp_path, closed) as server:
-        assert server.get("/pay") == 200
-        began = time.monotonic()
-        server.stop(signal.SIGINT)
-        assert time.monotonic() - began < 3.0
-    assert len([line for line in server.lines if "no export to" in line]) == 1
+
+    def stops() -> float:
+        with serving(tmp_path, nobody) as server:
+            assert server.get("/pay") == 200
+            began = time.monotonic()
+            server.stop(signal.SIGINT)
+            seconds = time.monotonic() - began
+        assert len([line for line in server.lines if "no export to" in line]) == 1
+        return seconds
+
+    assert some_within(3.0, stops)
 
 
 def test_two_workers_sum_exactly_and_say_process(tmp_path: Path, receiver: Receiver) -> None:
@@ -94,24 +112,32 @@ def _since_the_end(printed: str) -> float:
     return time.monotonic() - float(printed)
 
 
-def test_an_exit_without_a_collector_does_not_wait(tmp_path: Path) -> None:
+def test_an_exit_without_a_collector_does_not_wait(tmp_path: Path, nobody: Receiver) -> None:
     """One line says that nobody listens and one what is lost; the process ends at once, with its own exit code."""
-    with Receiver() as closed:
-        pass
-    done = run(SCRIPT.format(end=END), tmp_path, closed)
-    assert _since_the_end(done.stdout) < 2.0
-    assert done.returncode == 7
-    nobody, lost = done.stderr.splitlines()
-    assert "no export to" in nobody
-    assert "3 events" in lost
+
+    def ends() -> float:
+        done = run(SCRIPT.format(end=END), tmp_path, nobody)
+        seconds = _since_the_end(done.stdout)
+        assert done.returncode == 7
+        unheard, lost = done.stderr.splitlines()
+        assert "no export to" in unheard
+        assert "3 events" in lost
+        return seconds
+
+    assert some_within(2.0, ends)
 
 
 def test_an_exit_with_a_hanging_collector_is_bounded(tmp_path: Path, receiver: Receiver) -> None:
     """Three seconds and the interpreter's own end at most, and no traceback."""
     receiver.answer = Answer.HANG
-    done = run(SCRIPT.format(end=END), tmp_path, receiver)
-    assert _since_the_end(done.stdout) < 3.0 + 1.5
-    assert (done.returncode, "Traceback" in done.stderr) == (7, False)
+
+    def ends() -> float:
+        done = run(SCRIPT.format(end=END), tmp_path, receiver)
+        seconds = _since_the_end(done.stdout)
+        assert (done.returncode, "Traceback" in done.stderr) == (7, False)
+        return seconds
+
+    assert some_within(3.0 + 1.5, ends)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
@@ -121,12 +147,16 @@ def test_a_collector_that_hung_before_holds_the_exit_a_second(
     """One wait for all hooks: the lifespan's, and after Ctrl-C the interpreter's own."""
     receiver.answer = Answer.HANG
     often = {"OTEL_METRIC_EXPORT_INTERVAL": "200", "OTEL_EXPORTER_OTLP_TIMEOUT": "0.2"}
-    with serving(tmp_path, receiver, **often) as server:
-        assert server.get("/pay") == 200
-        assert until(lambda: any("no export to" in line for line in server.lines))
-        began = time.monotonic()
-        server.stop(sent)
-        assert time.monotonic() - began < 1.0 + 1.5
+
+    def stops() -> float:
+        with serving(tmp_path, receiver, **often) as server:
+            assert server.get("/pay") == 200
+            assert until(lambda: any("no export to" in line for line in server.lines))
+            began = time.monotonic()
+            server.stop(sent)
+            return time.monotonic() - began
+
+    assert some_within(1.0 + 1.5, stops)
 
 
 def test_hooks_share_what_an_exit_may_wait() -> None:
@@ -192,7 +222,7 @@ for _ in range(2):
     child = os.fork()
     if not child:
         pay(10)
-        sent = handle.flush(5)
+        sent = handle.flush(30)
         assert handle.status().find("paid") is not None
         os._exit(0 if sent else 1)
     children.append(child)
@@ -257,7 +287,7 @@ if not child:
         pass
     while not os.path.exists("accepting"):
         threading.Event().wait(0.01)
-    os._exit(0 if handle.flush(10) else 1)
+    os._exit(0 if handle.flush(30) else 1)
 open("forked", "w").close()
 print(os.waitpid(child, 0)[1])
 flusher.join()
@@ -279,6 +309,6 @@ def test_a_fork_during_an_export_does_not_deadlock(tmp_path: Path, receiver: Rec
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     done = run(HANG, tmp_path, receiver)
-    watcher.join(10)
+    watcher.join(30)
     assert done.stdout == "0\n", done.stderr
     assert _good(receiver, "paid") == 2
