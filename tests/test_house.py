@@ -44,7 +44,7 @@ HOSTS = {"django", "pytest"}
 """Who is there already where we import them."""
 HOMES = {
     "google": {"export", "receive"},
-    "grpc": {"export"},
+    "grpc": {"export", "receive"},
     "opentelemetry.exporter": {"export"},
     "opentelemetry.proto": {"export", "receive"},
     "pydantic": {"policy"},

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from slo_otel.cli._lint import lint_file
-from slo_otel.cli._receive import receive_until_interrupted
+from slo_otel.cli._receive import receive_until_told
 from slo_otel.cli._run import run_command
 
 app = typer.Typer(
@@ -51,11 +51,12 @@ def lint(
 
 @app.command()
 def receive(
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 4318,
+    port: Annotated[int, typer.Option(help="The port for HTTP; 0 takes a free one.", min=0, max=65535)] = 4318,
+    grpc_port: Annotated[int, typer.Option(help="The port for gRPC; 0 takes a free one.", min=0, max=65535)] = 4317,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Receive OTLP over HTTP and print what a Collector would get, until Ctrl-C."""
-    raise typer.Exit(receive_until_interrupted(host, port))
+    """Receive OTLP over HTTP and gRPC and print what a Collector would get, until Ctrl-C."""
+    raise typer.Exit(receive_until_told(host, port, grpc_port))
 
 
 @app.command(context_settings={"allow_interspersed_args": False})

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from slo_otel.cli import main
 
@@ -29,7 +24,8 @@ slos:
     alerts: {page: {when: error_rate > 5% over 10m, runbook: https://runbooks.example/checkout}}
 """
 COMMAND = [sys.executable, "-m", "slo_otel"]
-EACH = ("lint {}", "lint --json {}", "schema", "receive --port 0", "--version", "--help")
+RECEIVE = ("receive", "--port", "0", "--grpc-port", "0")
+EACH = ("lint {}", "lint --json {}", "schema", " ".join(RECEIVE), "--version", "--help")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -121,65 +117,6 @@ def test_without_the_extra_the_command_prints_the_line_to_run() -> None:
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[-1] == 'pip install "slo-otel[cli]"'
     assert "Traceback" not in ended.stderr
-
-
-def test_receive_ends_cleanly_on_ctrl_c() -> None:
-    """SIGINT ends `receive` with exit code 0 and a count, without a traceback."""
-    with subprocess.Popen(
-        [*COMMAND, "receive", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("listening on http://127.0.0.1:")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (0, "")
-    assert "received 0 exports" in out
-
-
-def test_receive_prints_what_a_collector_would_get() -> None:
-    """Each export is a line, and beneath it every series that changed with its attributes and value."""
-    with subprocess.Popen(
-        [*COMMAND, "receive", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        endpoint = process.stdout.readline().split()[2].rstrip(";")
-        lines = []
-        for value, printed in ((3, 2), (3, 1), (5, 2)):
-            _export(endpoint, value)
-            lines += [process.stdout.readline() for _ in range(printed)]
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (0, "")
-    assert [line[9:].rstrip() if "export" in line else line.strip() for line in lines] == [
-        "export 1: 1 series, 1 changed",
-        "slo.events {slo.name=checkout} 3",
-        "export 2: 1 series, 0 changed",
-        "export 3: 1 series, 1 changed",
-        "slo.events {slo.name=checkout} 5",
-    ]
-    assert "received 3 exports, 1 series" in out
-
-
-def _export(endpoint: str, value: int) -> None:
-    request = ExportMetricsServiceRequest()
-    metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="slo.events")
-    metric.sum.is_monotonic = True
-    point = metric.sum.data_points.add(as_int=value, time_unix_nano=value)
-    point.attributes.append(KeyValue(key="slo.name", value=AnyValue(string_value="checkout")))
-    post = urllib.request.Request(f"{endpoint}/v1/metrics", request.SerializeToString(), method="POST")
-    with urllib.request.urlopen(post, timeout=5) as answer:
-        assert answer.status == 200
-
-
-def test_receive_says_that_a_port_is_taken(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A port that something else listens on is one line and exit 2."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        assert run(monkeypatch, "receive", "--port", str(taken.getsockname()[1])) == 2
-    assert "cannot listen on 127.0.0.1:" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", EACH)
