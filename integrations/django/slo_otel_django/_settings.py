@@ -60,6 +60,15 @@ def look() -> tuple[Settings, Sequence[str]]:
     return found, wrong
 
 
+def policy_alone() -> Settings:
+    """The policy and nothing else, since `attributes` may import code of the project; empty where it is wrong."""
+    given = getattr(settings, NAME, {})
+    try:
+        return Settings(_policy(given.get("policy"))) if isinstance(given, Mapping) else Settings()
+    except ConfigurationError:
+        return Settings()
+
+
 def _hint(key: object) -> str:
     near = get_close_matches(str(key), _KEYS, 1)
     return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(map(repr, _KEYS))}"

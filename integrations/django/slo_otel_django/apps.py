@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.core.checks import register
+from django.utils.autoreload import autoreload_started
 
+from slo_otel_django import _reload
 from slo_otel_django.checks import check_settings
 
 
@@ -16,5 +18,6 @@ class SloOtelConfig(AppConfig):
     verbose_name = "Service levels"
 
     def ready(self) -> None:
-        """Register the check."""
+        """Register the check, and the policy with the reloader of `runserver`."""
         register(check_settings)
+        autoreload_started.connect(_reload.watch, dispatch_uid=__name__)
