@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 from difflib import get_close_matches
@@ -14,9 +13,20 @@ from slo_otel.errors import ConfigurationError
 from slo_otel.export import _settings as settings
 from slo_otel.export._config_file import say_unread
 from slo_otel.export._disabled import sdk_disabled
-from slo_otel.export._environment import GRPC, HTTP, endpoint, first, otlp, protocol, shown, spelled
+from slo_otel.export._environment import (
+    GRPC,
+    HTTP,
+    NAMED,
+    endpoint,
+    exporters,
+    first,
+    otlp,
+    protocol,
+    shown,
+    spelled,
+)
 
-_SUPPORTED: Final = ("", "otlp", "slo_otel", "none")
+_SUPPORTED: Final = ("", "otlp", *NAMED, "slo_otel", "none")
 """`slo_otel` takes ours along in the SDK's; where no SDK has read the variable, our own loop sends."""
 _COMPRESSIONS: Final = {HTTP: ("gzip", "deflate", "none"), GRPC: ("gzip", "none")}
 """No Collector unpacks deflate over gRPC."""
@@ -32,7 +42,7 @@ def wanted() -> bool:
     """Whether the environment lets metrics be sent. Raises `ConfigurationError` for what cannot work as written."""
     if sdk_disabled():
         return False
-    chosen = [name.strip().lower() for name in os.environ.get("OTEL_METRICS_EXPORTER", "").split(",")]
+    chosen = exporters()
     if "none" in chosen:
         return False
     _exporter(chosen)
@@ -47,7 +57,7 @@ def wanted() -> bool:
     return True
 
 
-def _exporter(chosen: list[str]) -> None:
+def _exporter(chosen: tuple[str, ...]) -> None:
     """Another exporter may be meant for the service's own metrics: then OTLP must be among them."""
     if not set(chosen) & set(_SUPPORTED):
         written = ",".join(chosen)

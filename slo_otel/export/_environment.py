@@ -20,6 +20,8 @@ DEFAULT_INTERVAL_NS: Final = 60_000_000_000
 HTTP: Final = "http/protobuf"
 """The specification's default protocol."""
 GRPC: Final = "grpc"
+NAMED: Final = {"otlp_proto_http": HTTP, "otlp_proto_grpc": GRPC}
+"""The SDK's own names of its exporters of OTLP, and the protocol that each one is of."""
 
 
 def interval_ns() -> int:
@@ -32,9 +34,25 @@ def interval_ns() -> int:
     return int(text) * 1_000_000
 
 
+def exporters() -> tuple[str, ...]:
+    """The names in OTEL_METRICS_EXPORTER, in lower case."""
+    return tuple(name.strip().lower() for name in os.environ.get("OTEL_METRICS_EXPORTER", "").split(","))
+
+
 def protocol() -> str:
-    """How metrics go: `http/protobuf` unless set."""
-    return otlp("PROTOCOL").lower() or HTTP
+    """How metrics go: `http/protobuf` unless set. An exporter's name that says it wins, as in the SDK."""
+    return NAMED.get(_exporter(), "") or otlp("PROTOCOL").lower() or HTTP
+
+
+def _exporter() -> str:
+    return next((name for name in exporters() if name == "otlp" or name in NAMED), "otlp")
+
+
+def choosing(protocol: str) -> str:
+    """What to write in the environment, so that metrics go by this protocol, in the place of what is there."""
+    if _exporter() in NAMED:
+        return f"OTEL_METRICS_EXPORTER={next(name for name, said in NAMED.items() if said == protocol)}"
+    return f"{spelled('PROTOCOL')}={protocol}"
 
 
 def endpoint() -> str:

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from slo_otel.export._environment import GRPC, HTTP, shown, spelled
+from slo_otel.export._environment import GRPC, HTTP, choosing, shown
 from slo_otel.export._sender import plain
 
 _GRPC_PORT: Final = "4317"
@@ -64,7 +64,7 @@ def over_grpc(said: str, target: str) -> str:
 
 
 def _set(protocol: str) -> str:
-    return f"set {spelled('PROTOCOL')}={protocol}"
+    return f"set {choosing(protocol)}"
 
 
 def nobody(said: str, url: str) -> str:

@@ -71,5 +71,5 @@ def _load(module: str) -> None:
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
             f"OTLP over gRPC needs a package that is not installed ({missing.name}): pip install 'slo-otel[grpc]', "
-            "or set OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"
+            f"or set {environment.choosing(environment.HTTP)}"
         ) from missing

@@ -42,6 +42,7 @@ def test_the_environment_decides_whether_to_send(
         ("OTEL_METRICS_EXPORTER", "console", "otlp,console or none"),
         ("OTEL_METRICS_EXPORTER", "oltp", "Did you mean otlp"),
         ("OTEL_METRICS_EXPORTER", "console,NOEN", "Did you mean none"),
+        ("OTEL_METRICS_EXPORTER", "otlp_proto_htp", "Did you mean otlp_proto_http"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "15s", "milliseconds"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "0", "milliseconds"),
@@ -67,6 +68,28 @@ def test_interval_and_patience_come_from_the_environment(monkeypatch: pytest.Mon
     for no_time in ("soon", "0", "-1", "nan"):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", no_time)
         assert environment.patience() == 5.0
+
+
+@pytest.mark.parametrize(
+    ("written", "protocol", "used"),
+    [
+        ("otlp_proto_grpc", "", "grpc"),
+        ("otlp_proto_http", "grpc", "http/protobuf"),  # which the launcher sets, unless the user did
+        ("console, OTLP_PROTO_GRPC", "http/protobuf", "grpc"),
+        ("otlp", "grpc", "grpc"),
+        ("slo_otel", "grpc", "grpc"),
+        ("otlp,otlp_proto_grpc", "", "http/protobuf"),
+    ],
+)
+def test_the_sdks_names_of_its_exporters_say_the_protocol(
+    monkeypatch: pytest.MonkeyPatch, written: str, protocol: str, used: str
+) -> None:
+    """The name wins over the variable, as in the SDK; the first of several."""
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", written)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    assert wanted()
+    assert environment.protocol() == used
+    assert environment.endpoint() == f"http://localhost:{4317 if used == 'grpc' else 4318}"
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,8 @@ def test_grpc_to_the_port_of_http_says_so(target: str) -> None:
 
 
 def test_the_variable_that_is_named_is_the_one_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the one for metrics is set, setting the other one would change nothing."""
+    """Where the one for metrics is set, or an exporter's name says it, setting another would change nothing."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc")
     assert "set OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf" in over_grpc(PARSING.format(80), "a:4318")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "otlp_proto_grpc")
+    assert "set OTEL_METRICS_EXPORTER=otlp_proto_http or" in over_grpc(PARSING.format(80), "a:4318")
