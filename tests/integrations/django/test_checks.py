@@ -68,6 +68,11 @@ def test_routes_that_exist_are_passed_over(tmp_path: Path, match: str) -> None:
     [
         ("GET /ok/{id}", "/ok/*", "Did you mean /ok/{id}/?"),
         ("GET /no-slash/{key}/", "/no-slash/*/", "Did you mean /no-slash/{key}?"),
+        ("GET /ok/7/", "/ok/7/", "Did you mean /ok/{id}/?"),
+        ("GET /ok/7", "/ok/7", "Did you mean /ok/{id}/?"),
+        ("GET /de/shop/{id}/", "/de/shop/*/", "Did you mean /{language}/shop/{id}/?"),
+        ("GET /qqq/zzz/uuu/", "/qqq/zzz/uuu/", UNKNOWN[2]),
+        ("GET /en/qqq/", "/en/qqq/", UNKNOWN[2]),
         ("GET /articels/{year}/", "/articels/*/", "Did you mean /articles/{year}/?"),
         ("{match: http, except: [GET /healthz]}", "/healthz", UNKNOWN[2]),
     ],
@@ -75,7 +80,7 @@ def test_routes_that_exist_are_passed_over(tmp_path: Path, match: str) -> None:
 def test_a_route_that_does_not_exist_is_named_with_the_one_that_was_meant(
     tmp_path: Path, match: str, path: str, hint: str
 ) -> None:
-    """A missing slash, a letter too many, or nothing like it."""
+    """A missing slash, a path in place of its template, a letter too many, or nothing like it."""
     message = f"slo.yaml names {path}, which no URL pattern matches."
     assert ("slo_otel.W001", message, hint) in found(tmp_path, match)
 
