@@ -15,14 +15,15 @@ from slo_otel_django._setup import NOT_SET_UP
 def of_no_policy() -> Iterator[checks.CheckMessage]:
     """Neither the settings nor the environment name a policy, though there is the middleware that needs one."""
     if active() is None and not errors.flag("SLO_OTEL_DISABLED"):
-        yield checks.Warning(NOT_SET_UP, id="slo_otel.W005")
+        hint = "A server does not start like this, unless code of the project has called configure() before."
+        yield checks.Warning(NOT_SET_UP, hint=hint, id="slo_otel.W005")
 
 
 def of_environment(plan: Plan, resource: Mapping[str, str] | None) -> Iterator[checks.CheckMessage]:
     """What `configure` would refuse, and what it would warn of."""
     from slo_otel.runtime import mistakes
 
-    hint = "A server with this environment does not start."
+    hint = "A server that is set up like this does not start."
     for mistake in mistakes(plan, resource):
         yield checks.Warning(mistake, hint=hint, id="slo_otel.W007")
     for remark in () if errors.flag("SLO_OTEL_DISABLED") else variables.remarks():

@@ -78,7 +78,7 @@ def _policy(given: object) -> Path | None:
     """The path of the policy. A relative one is below BASE_DIR, where the settings have that."""
     if given is None:
         return None
-    if not isinstance(given, str | PathLike) or not str(given):
+    if not isinstance(given, str | PathLike) or not str(given) or set("\n\0") & set(str(given)):
         raise ConfigurationError(
             f'{NAME}["policy"] is the path of the policy file, as in {_EXAMPLE}; got {given!r}'
         )

@@ -166,6 +166,7 @@ def test_a_middleware_without_a_policy_is_said(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(ConfigurationError) as raised:
             wsgi()
         assert (said.id, said.msg) == ("slo_otel.W005", str(raised.value))
+        assert "configure()" in str(said.hint)
         monkeypatch.setenv("SLO_OTEL_DISABLED", "1")
         assert check_settings(None) == []
         monkeypatch.delenv("SLO_OTEL_DISABLED")

@@ -118,6 +118,8 @@ MISTAKES = [
     ({"zzz": 1}, "it takes 'attributes', 'policy', 'resource'"),
     ({"policy": 3}, "is the path of the policy file"),
     ({"policy": ""}, "is the path of the policy file"),
+    ({"policy": "version: slo/v1\nservice: shop\n"}, "is the path of the policy file"),
+    ({"policy": "slo.yaml\0"}, "is the path of the policy file"),
     ({"policy": "none.yaml", "resource": 3}, "is a dictionary of resource attributes"),
     ({"policy": "none.yaml", "attributes": 3}, "is a function of the request"),
     ({"policy": "none.yaml", "attributes": "no.such.function"}, "No module named"),
