@@ -28,7 +28,7 @@ def test_an_event_lets_everybody_go_however_often_it_is_set() -> None:
     for thread in waiting + setting:
         thread.start()
     for thread in waiting + setting:
-        thread.join(10)
+        thread.join(30.0)
     assert gone == [True] * 8
     assert event.is_set()
     assert event.wait(0.0)
@@ -56,12 +56,12 @@ def test_a_thread_is_joined_when_it_has_ended_and_not_by_itself() -> None:
     assert not thread.is_alive()
     thread.join(60.0)
     thread.start()
-    assert joined.wait(10.0)
+    assert joined.wait(30.0)
     assert "slo-otel-test" in {one.name for one in threading.enumerate()}
     assert took(lambda: thread.join(0.05)) < 5.0
     assert thread.is_alive()
     go.set()
-    thread.join(10.0)
+    thread.join(30.0)
     assert not thread.is_alive()
     assert until(lambda: "slo-otel-test" not in {one.name for one in threading.enumerate()})
 
@@ -75,7 +75,7 @@ def test_a_thread_that_raises_has_ended(monkeypatch: pytest.MonkeyPatch) -> None
 
     thread = threads.Thread(fail, name="slo-otel-test")
     thread.start()
-    thread.join(10.0)
+    thread.join(30.0)
     assert not thread.is_alive()
 
 

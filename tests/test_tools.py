@@ -15,7 +15,7 @@ SH = shutil.which("sh") or "/bin/sh"
 def run(*command: str, path: str) -> subprocess.CompletedProcess[str]:
     """Run a tool with this PATH and nothing else."""
     return subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=ROOT, env={"PATH": path}, timeout=60
+        command, check=False, capture_output=True, text=True, cwd=ROOT, env={"PATH": path}, timeout=110
     )
 
 
@@ -96,7 +96,9 @@ def interpreters(pyenv: Path) -> subprocess.CompletedProcess[str]:
     """Look for interpreters in this pyenv and nowhere else."""
     variables = {"PATH": str(pyenv), "PYENV_ROOT": str(pyenv)}
     command = [sys.executable, "tools/interpreters.py"]
-    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=60)
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=110
+    )
 
 
 def _script(path: Path, body: str) -> None:

@@ -7,8 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,8 @@ from typing import Final
 
 from slo_otel.receive import Receiver
 from tests.auto.shops import REQUESTS, Shop
+from tests.frameworks.world import fetch, status_of
+from tests.patience import reserved
 from tests.runtime.samples import until
 
 COMMANDS: Final = Path(sys.executable).parent
@@ -47,13 +47,6 @@ def environment(endpoint: str, **more: str) -> dict[str, str]:
     }
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 class Served:
     """A server that runs, and what it said."""
 
@@ -72,8 +65,8 @@ class Served:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def get(self, paths: Iterable[str] = REQUESTS) -> list[int]:
-        """The statuses of requests, one after the other."""
-        return [_status(f"http://127.0.0.1:{self._port}{path}") for path in paths]
+        """The statuses of requests, one after the other, each when the server has done with the one before."""
+        return [status_of(fetch(self._port, path)) for path in paths]
 
     def stop(self, sent: signal.Signals = signal.SIGINT) -> str:
         """Ctrl-C unless said otherwise, which servers for development end by properly; everything it said."""
@@ -82,27 +75,24 @@ class Served:
         return self.said()
 
 
-def _status(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as fault:
-        fault.close()
-        return fault.code
+@contextmanager
+def serving(folder: Path, shop: Shop, launcher: str, endpoint: str, **more: str) -> Iterator[Served]:
+    """The shop on a port of its own; killed with its children where a test leaves it running."""
+    with reserved() as port, _serving(folder, shop, launcher, port, environment(endpoint, **more)) as served:
+        yield served
 
 
 @contextmanager
-def serving(folder: Path, shop: Shop, launcher: str, endpoint: str, **more: str) -> Iterator[Served]:
-    """The shop on a free port; killed with its children where a test leaves it running."""
+def _serving(folder: Path, shop: Shop, launcher: str, port: int, around: dict[str, str]) -> Iterator[Served]:
     shop.write(folder)
-    port, log = free_port(), folder / "log.txt"
+    log = folder / "log.txt"
     module = "measured" if launcher == "explicit" else "shop"
     command = [*LAUNCHERS[launcher], *shop.serve(module, port)]
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment(endpoint, **shop.variables(module), **more),
+            env=around | shop.variables(module),
             stdout=file,
             stderr=subprocess.STDOUT,
             text=True,
@@ -110,7 +100,7 @@ def serving(folder: Path, shop: Shop, launcher: str, endpoint: str, **more: str)
         )
     served = Served(process, port, log)
     try:
-        assert until(lambda: served.listens() or process.poll() is not None, 30), served.said()
+        assert until(lambda: served.listens() or process.poll() is not None, 90), served.said()
         assert process.poll() is None, served.said()
         yield served
     finally:

@@ -40,7 +40,13 @@ def served(folder: Path, given: str = "{}", before: str = "", **more: str) -> su
     here = environment("http://127.0.0.1:9", OTEL_METRICS_EXPORTER="none", **more)
     here.pop("SLO_OTEL_STRICT", None)
     return subprocess.run(
-        [sys.executable, "project.py"], cwd=folder, env=here, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "project.py"],
+        cwd=folder,
+        env=here,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=110,
     )
 
 
@@ -125,7 +131,7 @@ def stopped(folder: Path, endpoint: str, policy: str = POLICY) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=110,
     )
     return ran.stdout
 

@@ -76,7 +76,7 @@ def test_a_terminal_without_the_letters_gets_the_message_all_the_same(tmp_path: 
     arguments = [*COMMAND, "lint", *filter(None, [form]), path]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     ended = subprocess.run(
-        arguments, check=False, capture_output=True, text=True, timeout=30, env=environment, encoding="ascii"
+        arguments, check=False, capture_output=True, text=True, timeout=60, env=environment, encoding="ascii"
     )
     assert (ended.returncode, ended.stderr) == (2, "")
     assert "caiss\\xe9" in ended.stdout if not form else "caissé" in json.loads(ended.stdout)[0]["message"]
@@ -113,7 +113,7 @@ def test_without_the_extra_the_command_prints_the_line_to_run() -> None:
     """Without typer and rich the command exits 2 and names the exact install command, without a traceback."""
     hidden = "import sys; sys.modules['typer'] = sys.modules['rich'] = None; "
     code = f"{hidden}from slo_otel.cli import main; sys.exit(main())"
-    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[-1] == 'pip install "slo-otel[cli]"'
     assert "Traceback" not in ended.stderr
@@ -125,7 +125,7 @@ def test_a_full_disk_is_one_line_and_exit_2(tmp_path: Path, command: str) -> Non
     arguments = command.format(written(tmp_path, GOOD)).split()
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            [*COMMAND, *arguments], check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
+            [*COMMAND, *arguments], check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
         )
     assert (ended.returncode, ended.stderr) == (2, "slo-otel: No space left on device\n")
 
@@ -138,7 +138,7 @@ def test_a_reader_who_leaves_ends_it_quietly(tmp_path: Path, command: str) -> No
     os.close(reader)
     try:
         ended = subprocess.run(
-            [*COMMAND, *arguments], check=False, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=30
+            [*COMMAND, *arguments], check=False, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60
         )
     finally:
         os.close(writer)

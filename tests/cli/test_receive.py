@@ -79,14 +79,14 @@ def _body(value: int) -> bytes:
 
 def _over_http(command: Command, value: int) -> None:
     post = urllib.request.Request(f"{command.endpoint(0)}/v1/metrics", _body(value), method="POST")
-    with urllib.request.urlopen(post, timeout=30) as answer:
+    with urllib.request.urlopen(post, timeout=60) as answer:
         assert answer.status == 200
 
 
 def _over_grpc(command: Command, value: int) -> None:
     with grpc.insecure_channel(command.endpoint(1).removeprefix("http://")) as channel:
         export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
-        assert export(_body(value), timeout=30) == b""
+        assert export(_body(value), timeout=60) == b""
 
 
 Sending = Callable[[Command, int], None]
@@ -129,7 +129,7 @@ def test_a_service_is_seen_over_the_protocol_that_it_is_set_to(
         handle = slo_otel.configure(tmp_path / "slo.yaml")
         with slo_otel.track("checkout"):
             pass
-        assert handle.shutdown(timeout=30.0)
+        assert handle.shutdown(timeout=60.0)
         code, out, err = command.end()
     assert (code, err) == (0, "")
     assert "slo.events {slo.name=checkout, slo.verdict=good} 1" in out
@@ -141,8 +141,8 @@ def test_it_ends_cleanly_when_it_is_told_to(number: int) -> None:
     with receiving() as command:
         host, _, port = command.endpoint(0).removeprefix("http://").partition(":")
         channel = grpc.insecure_channel(command.endpoint(1).removeprefix("http://"))
-        with socket.create_connection((host, int(port)), timeout=30), channel:
-            grpc.channel_ready_future(channel).result(timeout=30)
+        with socket.create_connection((host, int(port)), timeout=60), channel:
+            grpc.channel_ready_future(channel).result(timeout=60)
             code, out, err = command.end(number)
     assert (code, out, err) == (0, "\nreceived 0 exports, 0 series\n", "")
 
@@ -179,7 +179,7 @@ def test_what_arrived_before_the_end_is_printed(capsys: pytest.CaptureFixture[st
     """Also where it is told to end before it has looked."""
     with Receiver(grpc_port=0) as receiver:
         post = urllib.request.Request(f"{receiver.endpoint}/v1/metrics", _body(3), method="POST")
-        urllib.request.urlopen(post, timeout=30).close()
+        urllib.request.urlopen(post, timeout=60).close()
         print_arrivals(receiver, [signal.SIGTERM])
     assert "slo.events {slo.name=checkout} 3" in capsys.readouterr().out
 

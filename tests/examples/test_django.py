@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import http.client
 import json
 import os
 import signal
@@ -15,15 +14,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slo_otel.receive import Receiver
+from tests.frameworks.world import fetch, status_of
+from tests.patience import reserved
 
 PLACE = Path(__file__).resolve().parent.parent.parent / "examples" / "django"
 MANAGE = [sys.executable, "manage.py"]
 SIGNATURE = hmac.new(b"only-for-trying-it", b"{}", hashlib.sha256).hexdigest()
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
 
 
 def environment(tmp_path: Path, **more: str) -> dict[str, str]:
@@ -47,17 +49,10 @@ def manage(tmp_path: Path, *arguments: str) -> str:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
-
-
-def free_port() -> int:
-    """A port that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def command(server: str, port: int) -> list[str]:
@@ -70,11 +65,12 @@ def command(server: str, port: int) -> list[str]:
 @contextmanager
 def serving(tmp_path: Path, server: str, ended_by: signal.Signals, collector: Receiver) -> Iterator[int]:
     """The shop on a port, ended by a signal."""
-    port = free_port()
     variables = environment(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
-    with subprocess.Popen(
-        command(server, port), cwd=PLACE, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as running:
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with (
+        reserved() as port,
+        subprocess.Popen(command(server, port), cwd=PLACE, env=variables, **pipes) as running,
+    ):
         try:
             _await(port, running)
             yield port
@@ -94,15 +90,8 @@ def _await(port: int, running: subprocess.Popen[str]) -> None:
 
 
 def ask(port: int, method: str, path: str, body: str = "", **headers: str) -> int:
-    """The status of one answer, read to its end."""
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_SECONDS)
-    try:
-        client.request(method, path, body, headers)
-        answer = client.getresponse()
-        answer.read()
-        return answer.status
-    finally:
-        client.close()
+    """The status of one answer, read until the server has done with it: what it counts it has counted."""
+    return status_of(fetch(port, path, method, body, **headers))
 
 
 def order(amount: int) -> str:

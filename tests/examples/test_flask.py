@@ -23,7 +23,7 @@ COMMAND = [sys.executable, "-m", "flask", "--app", "bookshop", "run", "--port", 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, bytes]:
     """Status and body of one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path)
     answer = connection.getresponse()
     found = answer.status, answer.read()
@@ -50,7 +50,7 @@ def serving(collector: Receiver) -> Iterator[int]:
         finally:
             running.send_signal(signal.SIGINT)
             running.stderr.read()
-            running.wait(20)
+            running.wait(60)
 
 
 def counts(port: int) -> dict[str, tuple[int, int, int]]:

@@ -32,7 +32,7 @@ def demo(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         check=False,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=110,
         env=environment(**more),
     )
 
@@ -92,7 +92,7 @@ def test_a_signal_ends_the_demo_and_its_service(ended_by: signal.Signals) -> Non
         first = running.stdout.readline()
         assert "requests" in next(line for line in running.stdout if line.strip())
         running.send_signal(ended_by)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (130, "")
     assert "the service has been stopped" in out
     port = int(first.split()[2].rstrip(",").rsplit(":", 1)[1])

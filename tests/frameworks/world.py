@@ -30,12 +30,12 @@ SERVICE: Final = {
     "/stream": "four parts, 50 ms before each",
     "/events": "text/event-stream: two events",
     "/endless": "a part every 5 ms, until the client goes",
-    "/polling": "notices that its client has gone and returns, where it can; answers after 200 ms where not",
+    "/polling": "notices that its client has gone and returns, where it can; answers all the same where not",
     "/waiting": "answers after a minute, or is ended by the server: see `Serving.interrupt`",
     "/part/deep/{id}": "200, in a mounted or included part of the service",
 }
 """The paths of the service and what each does."""
-DEADLINE_SECONDS: Final = 20.0
+DEADLINE_SECONDS: Final = 45.0
 Extractor = Callable[[Any], Mapping[str, str]]
 
 
@@ -76,19 +76,24 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def ask(port: int, path: str, method: str = "GET", **headers: str) -> socket.socket:
+def ask(port: int, path: str, method: str = "GET", body: str = "", **headers: str) -> socket.socket:
     """Send a request and return the connection without reading; closing it is leaving."""
     client = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_SECONDS)
-    lines = [f"{method} {path} HTTP/1.1", "host: shop", "content-length: 0", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    client.sendall("\r\n".join([*lines, "", ""]).encode())
+    sent = {"host": "127.0.0.1", "content-length": str(len(body.encode())), "connection": "close"} | headers
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+    client.sendall("\r\n".join([*lines, "", body]).encode())
     return client
 
 
-def fetch(port: int, path: str, method: str = "GET", **headers: str) -> bytes:
-    """The whole answer, headers included."""
-    with ask(port, path, method, **headers) as client:
+def fetch(port: int, path: str, method: str = "GET", body: str = "", **headers: str) -> bytes:
+    """The whole answer, headers included, up to the end of the connection: the server has done with it then."""
+    with ask(port, path, method, body, **headers) as client:
         return read_all(client)
+
+
+def status_of(answer: bytes) -> int:
+    """The status of a whole answer."""
+    return int(answer.split(b" ", 2)[1])
 
 
 def read_all(client: socket.socket) -> bytes:

@@ -12,7 +12,7 @@ import uvicorn
 
 from slo_otel.instrumentation import ASGIApp
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 45.0
 
 
 def until(condition: Callable[[], bool]) -> None:

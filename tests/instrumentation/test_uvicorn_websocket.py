@@ -55,7 +55,7 @@ def joined(server: Served) -> Iterator[ClientConnection]:
     """A client that has been answered once."""
     with connect(f"ws://127.0.0.1:{server.port}/chat/7", compression=None) as client:
         client.send("hello")
-        assert client.recv(10) == "hello"
+        assert client.recv(30) == "hello"
         yield client
 
 
@@ -72,13 +72,13 @@ def vanishes(client: ClientConnection) -> None:
 def is_closed(client: ClientConnection) -> None:
     client.send("close")
     with pytest.raises(ConnectionClosed):
-        client.recv(10)
+        client.recv(30)
 
 
 def breaks(client: ClientConnection) -> None:
     client.send("raise")
     with pytest.raises(ConnectionClosed):
-        client.recv(10)
+        client.recv(30)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_shutdown_ends_a_connection_by_the_server(app: Starlette) -> None:
         with served(instrument(app), ws="websockets-sansio") as server, joined(server) as client:
             server.terminate()
             with pytest.raises(ConnectionClosed):
-                client.recv(10)
+                client.recv(30)
         assert (world.key().status, world.key().outcome, world.key().by_server) == (1012, Outcome.CANCELLED, True)
         assert world.verdict() == "bad"
 

@@ -183,7 +183,7 @@ class Storm:
 
     def _sweep(self) -> None:
         """Collect what is left. Another thread may be collecting just now; then `collect` returns at once."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(self._gone) < len(self._made) and time.monotonic() < deadline:
             gc.collect()
 

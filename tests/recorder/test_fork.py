@@ -18,11 +18,11 @@ from tests.recorder.test_gate import inside
 
 
 def in_child(check: Callable[[], None]) -> None:
-    """Run `check` in a forked child; its failure is ours. A child that hangs is killed after 20 s."""
+    """Run `check` in a forked child; its failure is ours. A child that hangs is killed after a minute."""
     pid = os.fork()
     if pid == 0:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the handler of the parent's tests would wait with the child
-        signal.alarm(20)
+        signal.alarm(60)
         try:
             check()
         except BaseException:  # noqa: BLE001 - the child must not run the rest of the tests
@@ -115,7 +115,7 @@ def test_a_fork_within_a_fold_counts_no_event_twice(monkeypatch: pytest.MonkeyPa
         if not child:
             child.append(os.fork())
             if child == [0]:
-                signal.alarm(20)
+                signal.alarm(60)
                 registry.restart("w2")
                 cell.append(0.25)
         return folded(state, batch)

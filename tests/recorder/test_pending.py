@@ -115,6 +115,6 @@ def test_only_one_snapshot_adapts_the_limits_and_no_other_waits_for_it(adapting:
     found: list[int] = []
     reader = threading.Thread(target=lambda: found.append(adapting.snapshot(0, 0).cells[0].count), daemon=True)
     reader.start()
-    reader.join(10)
+    reader.join(60)
     assert found == [64 + 256 + (limit if busy else 1)]
     assert (cell.limit, adapting._budget.growth) == (limit, growth)

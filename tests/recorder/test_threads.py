@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from slo_otel.recorder import Cell, Snapshot
+from tests.patience import TRIES
 from tests.recorder.samples import recorder, request
 from tests.recorder.storm import switching
 from tests.stress import scaled
@@ -128,9 +129,6 @@ if getattr(sys, "_is_gil_enabled", lambda: True)():  # without a GIL there is no
         """The interpreter is handed on about every millisecond; else nobody would run until the end."""
         if not breathes:
             monkeypatch.setattr("slo_otel.recorder._registry._BREATH", 10**9)
-        registry = recorder()
-        for at in range(2000):
-            registry.cell(request(200, f"/{at}")).pending.extend([0.5] * 10)
         ticks, running, stop = [0], threading.Event(), threading.Event()
 
         def tick() -> None:
@@ -141,11 +139,20 @@ if getattr(sys, "_is_gil_enabled", lambda: True)():  # without a GIL there is no
         other = threading.Thread(target=tick)
         other.start()
         running.wait()
-        sys.setswitchinterval(30)  # nobody is made to hand on
-        before = ticks[0]
-        registry.snapshot(0, 0)
-        passed = ticks[0] - before
-        sys.setswitchinterval(1e-6)
+
+        def passed() -> int:
+            registry = recorder()
+            for at in range(2000):
+                registry.cell(request(200, f"/{at}")).pending.extend([0.5] * 10)
+            sys.setswitchinterval(30)  # nobody is made to hand on
+            before = ticks[0]
+            registry.snapshot(0, 0)
+            found = ticks[0] - before
+            sys.setswitchinterval(1e-6)
+            return found
+
+        # Whom the interpreter is handed to is for a busy machine to say, so there are more tries than one.
+        handed_on = any(passed() > 2 for _ in range(TRIES if breathes else 1))
         stop.set()
         other.join()
-        assert (passed > 2) is breathes
+        assert handed_on is breathes

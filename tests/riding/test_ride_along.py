@@ -82,7 +82,7 @@ def test_the_readers_own_interval_takes_ours_along(receiver: Receiver) -> None:
         handle = begin(clock)
         record(5)
         advance(handle, clock, 1)
-        assert receiver.wait(2)
+        assert receiver.wait(2, 30)
         assert receiver.counter("slo.events", slo_name="pay-success", slo_verdict="good") == 5
 
 
@@ -127,7 +127,7 @@ class Hanging(InMemoryExporter):
         self, metrics_data: MetricsData, timeout_millis: float = 1e4, **kwargs: object
     ) -> MetricExportResult:
         """Wait."""
-        self.go.wait(20)
+        self.go.wait(60)
         return super().export(metrics_data)
 
 
@@ -140,8 +140,8 @@ def test_a_reader_that_hangs_is_waited_for_as_long_as_asked() -> None:
         assert took(lambda: handle.flush(0.2)) < 3
         assert not handle.flush(0.2)
         exporter.go.set()
-        assert handle.flush(10)
-        assert handle.shutdown(10)
+        assert handle.flush(30)
+        assert handle.shutdown(30)
 
 
 class Preferring(InMemoryExporter):

@@ -177,7 +177,7 @@ def test_commands_start_nothing(policy: Path) -> None:
     with override_settings(SLO_OTEL={"policy": policy}):
         call_command("check", stdout=StringIO(), stderr=StringIO())
         call_command("slo_status", stdout=StringIO())
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before  # one of another test's may end meanwhile
     assert slo_otel_django.status() is None
 
 
