@@ -20,7 +20,7 @@ class Departure:
 
 
 _NOT_HEARD: Final = "Django before 5.0 does not listen to its clients: the answer was given, and counts"
-_BEFORE_5: Final = {
+BEFORE_5: Final = {
     ("django_asgi", "left_before_the_answer"): Departure(
         Expected("/polling", 200, Outcome.SUCCESS, "good"), _NOT_HEARD
     ),
@@ -62,5 +62,5 @@ DEPARTURES: Final[dict[tuple[str, str], Departure]] = {
         Expected("/background", 200, Outcome.SUCCESS, "good"),
         "what Django closes with an answer may raise, but Django tells nobody",
     ),
-    **(_BEFORE_5 if django.VERSION < (5, 0) else {}),
+    **(BEFORE_5 if django.VERSION < (5, 0) else {}),
 }
