@@ -41,13 +41,15 @@ def _actions(view: object) -> Iterator[tuple[str, object]]:
 
 def _operations(view: object) -> Iterator[tuple[str, object]]:
     """The handlers of Django Ninja: its view belongs to a path, which knows the operation of each method."""
-    for operation in getattr(_owner(view), "operations", ()):
-        for method in operation.methods:
-            yield str(method).lower(), operation.view_func
+    owner = _owner(view)
+    if type(owner).__module__.startswith("ninja."):
+        for operation in getattr(owner, "operations", ()):
+            for method in operation.methods:
+                yield str(method).lower(), operation.view_func
 
 
 def _owner(view: object) -> object:
-    """The path of a Ninja view: a function that encloses it, or a method of it in older versions."""
+    """What a view belongs to: Ninja's path encloses a function of its own; in older versions it has a method."""
     if not isfunction(view) or not view.__module__.startswith("ninja."):
         return getattr(view, "__self__", None)
     return getclosurevars(view).nonlocals.get("self")

@@ -21,6 +21,8 @@ VIEWS = [
     ("/class/", "HEAD", True),
     ("/inherits/", "GET", True),
     ("/decorated/", "GET", True),
+    ("/desk/", "GET", True),
+    ("/desk/untagged/", "GET", False),
     ("/drf/orders/", "PATCH", False),
     ("/drf/below/", "GET", True),
     ("/drf/below/", "POST", True),

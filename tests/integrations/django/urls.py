@@ -47,6 +47,8 @@ urlpatterns = [
     path("class/", views.Tagged.as_view()),
     path("decorated/", views.decorated(views.Tagged.as_view())),
     path("inherits/", views.Inherits.as_view()),
+    path("desk/", views.Desk().view),
+    path("desk/untagged/", views.Desk().untagged),
     path("drf/orders/", api.Orders.as_view()),
     path("drf/below/", api.below),
     path("drf/above/", api.above),

@@ -203,3 +203,16 @@ def decorated(view: Callable[..., Any]) -> Callable[..., Any]:
 
 class Inherits(Tagged):
     """Tagged by its base."""
+
+
+class Desk:
+    """Its views are its methods, and what Ninja calls operations is something else here."""
+
+    operations = ("open", "close")
+
+    @slo_otel.tag("money")
+    def view(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse("ok")
+
+    def untagged(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse("ok")
