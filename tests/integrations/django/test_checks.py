@@ -15,6 +15,7 @@ from slo_otel_django._tags_of_views import unknown
 from slo_otel_django._templates import routes
 from slo_otel_django.checks import check_settings
 from tests.instrumentation.asgi_world import running
+from tests.integrations.django import views
 from tests.integrations.django.project import OURS, wsgi
 
 POLICY = """\
@@ -249,6 +250,20 @@ def test_tags_are_found_wherever_the_runtime_finds_them() -> None:
         "/ninja/items/{item_id}",
         "/ninja/later",
     }
+
+
+class Broken:
+    """A view of which no attribute can be read."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+
+def test_a_view_that_cannot_be_asked_has_no_tags() -> None:
+    """The check goes on: other commands run it, too."""
+    plan = compiled(loads(TAGGED.format(categories="zebra: {}")))
+    (tag,) = unknown(plan, [("/broken/", Broken()), ("/tagged/", views.tagged)])
+    assert tag.routes == ("/tagged/",)
 
 
 def test_settings_without_a_urlconf_are_checked_as_well(tmp_path: Path) -> None:
