@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from slo_otel.receive import Answer, Receiver
+from slo_otel.receive._arrivals import Arrivals
 
 CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
@@ -96,6 +98,20 @@ def test_delta_points_are_added_up(receiver: Receiver) -> None:
     assert (one.distribution.at_most(0.1), one.distribution.sum) == (6, 1.5)
     assert [(point.start_ns, point.delta) for point in receiver.find("slo.events")] == 2 * [(1, True)]
     assert {point.kind for point in receiver.find("exponential")} == {"exponential"}
+
+
+def test_delta_points_with_other_buckets_begin_anew(receiver: Receiver) -> None:
+    """A service that comes again with another threshold is received, not refused from then on."""
+    for bounds in ([0.1, 1.0], [0.1, 2.0, 5.0]):
+        request = ExportMetricsServiceRequest.FromString(_export(2, temporality=DELTA))
+        for metric in request.resource_metrics[0].scope_metrics[0].metrics:
+            for point in metric.histogram.data_points:
+                point.explicit_bounds[:] = bounds
+                point.bucket_counts[:] = [2] + [0] * len(bounds)
+        assert _post(receiver, request.SerializeToString()) == 200
+    (kept,) = receiver.find("slo.operation.duration")
+    assert kept.distribution is not None
+    assert (kept.value, kept.distribution.bounds, kept.distribution.counts) == (2, (0.1, 2.0, 5.0), (2, 0, 0, 0))
 
 
 def test_a_point_that_arrives_late_changes_nothing(receiver: Receiver) -> None:
@@ -226,6 +242,20 @@ def test_the_view_shows_every_series_as_text_and_as_json(receiver: Receiver) -> 
         "counts": [4, 0, 0],
         "sum": 0.5,
     }
+
+
+def test_closing_lets_those_go_who_hang() -> None:
+    """No thread of a closed receiver stays behind, though its client waits for the answer."""
+    arrivals = Arrivals(None)
+    arrivals.answer = Answer.HANG
+    told: list[Answer] = []
+    hanging = threading.Thread(target=lambda: told.append(arrivals.take(_export(1), lambda: True)), daemon=True)
+    hanging.start()
+    assert arrivals.wait(1, 30.0)
+    assert told == []
+    arrivals.close()
+    hanging.join(30.0)
+    assert told == [Answer.UNAVAILABLE]
 
 
 def test_a_closed_receiver_answers_nobody() -> None:
