@@ -158,7 +158,7 @@ class Soak:
         """Serve everything, print how it goes, and judge."""
         early = asyncio.run(self._serve(range(self._requests // 10)))
         late = asyncio.run(self._serve(range(self._requests // 10, self._requests)))
-        arrived = self._handle.shutdown()
+        arrived = self._handle.shutdown(60)
         return [Check("the last export arrives", str(arrived), arrived), *self._judge(early, late)]
 
     async def _serve(self, numbers: range) -> State:
@@ -197,7 +197,7 @@ class Soak:
 
     def _state(self, requests: int) -> State:
         self._tick()
-        self._handle.flush()
+        self._handle.flush(60)
         gc.collect()
         return State(requests, rss(), len(gc.get_objects()), self._sink.total(names.SDK_SERIES))
 

@@ -39,6 +39,7 @@ def environment(endpoint: str, **more: str) -> dict[str, str]:
         "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "integrations" / "django")]),
         "PYTHONUNBUFFERED": "1",
+        "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "60",  # its supervisor kills a worker that begins slowly
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",  # the launcher's distribution prefers gRPC
         "OTEL_METRIC_EXPORT_INTERVAL": "3600000",

@@ -13,21 +13,24 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tests.e2e.collected import Counts, Series, counts_of_file, counts_of_page, series_of
+from tests.patience import reserved
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SHOP = HERE / "shop"
-WITHIN = 20.0
+WITHIN = 60.0
 STATUS = {"good": 200, "bad": 503, "excluded": 409}
 
 
+_RESERVED: Final = contextlib.ExitStack()
+
+
 def free_port() -> int:
-    """A port of loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nothing listens on and nobody else gets until the tests have ended."""
+    return _RESERVED.enter_context(reserved())
 
 
 def eventually(said: Callable[[], object], wanted: object) -> None:
@@ -56,7 +59,7 @@ def end(child: subprocess.Popen[bytes]) -> int:
     if child.poll() is None:
         child.terminate()
     try:
-        return child.wait(15)
+        return child.wait(60)
     except subprocess.TimeoutExpired:
         child.kill()
         return child.wait()
@@ -115,7 +118,7 @@ class Collector:
 
     def page(self) -> list[Series]:
         """Every series of the Prometheus page."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.prometheus}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.prometheus}/metrics", timeout=30) as answer:
             return list(series_of(answer.read().decode()))
 
     def on_page(self) -> Counts:
@@ -145,7 +148,7 @@ class Shop:
         url = f"http://127.0.0.1:{self.port}/checkout?ends={ends}"
         began = time.perf_counter()
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=30) as answer:
                 status = answer.status
         except urllib.error.HTTPError as refused:
             status = refused.code
@@ -158,6 +161,7 @@ def shop(endpoint: str, directory: Path, *options: str, interval_ms: int = 500) 
     """The shop on uvicorn, answering."""
     port = free_port()
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_METRIC_EXPORT_INTERVAL": str(interval_ms)}
+    environment["UVICORN_TIMEOUT_WORKER_HEALTHCHECK"] = "60"  # its supervisor kills a worker that begins slowly
     command = [
         sys.executable,
         "-m",

@@ -38,13 +38,13 @@ def _forwarding(collector: Collector, protocol: str) -> Iterator[Take]:
     if protocol == "grpc":
         with grpc.insecure_channel(f"127.0.0.1:{collector.grpc}") as channel:
             call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
-            yield lambda body: call(body, timeout=10, wait_for_ready=False)
+            yield lambda body: call(body, timeout=30, wait_for_ready=False)
         return
 
     def post(body: bytes) -> None:
         headers = {"Content-Type": "application/x-protobuf"}
         url = f"{collector.endpoint}/v1/metrics"
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10):
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30):
             pass
 
     yield post
@@ -67,7 +67,7 @@ def test_it_has_no_more_and_no_less(
     (tmp_path / "second").mkdir()
     first = Collector.planned(tmp_path)
     second = replace(first, directory=tmp_path / "second")
-    seconds = 0.8 if fault == "hangs" else 5.0
+    seconds = 1.0 if fault == "hangs" else 30.0
     traffic, running, seen = Traffic(), ExitStack(), set[int]()
 
     def failing(number: int) -> bool:

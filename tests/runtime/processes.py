@@ -61,6 +61,7 @@ def environment(receiver: Receiver, **more: str) -> Mapping[str, str]:
         **os.environ,
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         "PYTHONUNBUFFERED": "1",
+        "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "60",  # its supervisor kills a worker that begins slowly
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
         "OTEL_METRIC_EXPORT_INTERVAL": "3600000",
         **more,

@@ -15,7 +15,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 CONFIG: Final = ROOT / "tests" / "e2e" / "collector" / "config.yaml"
 _UP: Final = (3.0, 12.0)
 _DOWN: Final = (1.0, 6.0)
-_WITHIN: Final = 20.0
+_WITHIN: Final = 60.0
 
 
 def free_port() -> int:
