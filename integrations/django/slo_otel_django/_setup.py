@@ -12,6 +12,10 @@ NOT_SET_UP: Final = (
     'no policy: write SLO_OTEL = {"policy": "slo.yaml"} into the settings (the path is relative to BASE_DIR), '
     "or set SLO_OTEL_POLICY; SLO_OTEL_DISABLED=1 runs the project without service levels"
 )
+_NO_MAIN_THREAD: Final = (
+    "SLO_OTEL_SIGTERM needs the application to be built in the main thread, and this is another one, as that of "
+    "runserver is while it watches for changes: unset it here, or runserver --noreload"
+)
 
 
 class _Slot:
@@ -31,10 +35,18 @@ def set_up(settings: Settings) -> Handle | None:
     try:
         _Slot.handle = configure(settings.policy, resource=settings.resource)
     except ConfigurationError as mistake:
-        if str(mistake).startswith("no policy"):
-            raise ConfigurationError(NOT_SET_UP) from mistake
-        raise
+        told = _for_django(str(mistake))
+        if told is None:
+            raise
+        raise ConfigurationError(told) from mistake
     return _Slot.handle
+
+
+def _for_django(said: str) -> str | None:
+    """The words of a project for what is otherwise told to code that calls `configure`."""
+    if said.startswith("no policy"):
+        return NOT_SET_UP
+    return _NO_MAIN_THREAD if said.startswith("SLO_OTEL_SIGTERM needs") else None
 
 
 def status() -> StatusSet | None:

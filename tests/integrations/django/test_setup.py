@@ -136,6 +136,26 @@ def test_a_mistake_in_the_settings_raises_when_the_application_is_built(given: o
     assert said in str(raised.value)
 
 
+def test_a_thread_that_cannot_handle_signals_is_told_what_a_project_can_do(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`runserver` builds the application in a thread beside the one that watches for changes."""
+    monkeypatch.setenv("SLO_OTEL_SIGTERM", "1")
+    raised: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            wsgi()
+        except ConfigurationError as mistake:
+            raised.append(mistake)
+
+    with override_settings(SLO_OTEL={"policy": policy}):
+        thread = threading.Thread(target=serve)
+        thread.start()
+        thread.join()
+    assert [str(mistake).partition(": ")[2] for mistake in raised] == ["unset it here, or runserver --noreload"]
+
+
 def test_a_mistake_in_the_policy_raises_with_its_line(tmp_path: Path) -> None:
     """Every mistake of the file, as everywhere."""
     file = tmp_path / "slo.yaml"
