@@ -142,7 +142,7 @@ def _of_gunicorn() -> Iterator[Cell]:
         yield _gunicorn(App.WSGI, End.TERM, "-w", "2", "-k", kind, "--preload")
         yield _gunicorn(App.WSGI, End.RECYCLE, "-w", "2", "-k", kind, "--max-requests", "5")
         yield _gunicorn(App.WSGI, End.RELOAD, "-w", "2", "-k", kind)
-    yield _gunicorn(App.WSGI, End.ABORT, "-w", "1", "-k", "sync", "--timeout", "2")
+    yield _gunicorn(App.WSGI, End.ABORT, "-w", "1", "-k", "sync", "--timeout", "6")
     hangs = ("-w", "1", "-k", "gthread", "--threads", "4", "--graceful-timeout", "3")
     yield _gunicorn(App.WSGI, End.HANG_QUIT, *hangs)
     yield _gunicorn(App.WSGI, End.HANG, *hangs, opt_in=True)
