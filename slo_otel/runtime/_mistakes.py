@@ -38,6 +38,8 @@ def _refused(look: Callable[[], object]) -> Iterator[str]:
         look()
     except ConfigurationError as mistake:
         yield str(mistake)
+    except Exception as fault:  # noqa: BLE001 - a credential provider is other people's code; `configure` would raise it
+        yield f"{type(fault).__name__}: {fault}"
 
 
 def _identity(plan: Plan, resource: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,15 @@ def test_a_missing_extra_is_a_mistake_only_where_it_is_asked_for(monkeypatch: py
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     (said,) = mistakes(plan())
     assert "pip install 'slo-otel[grpc]'" in said
+
+
+def test_what_other_people_s_code_raises_is_said_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A credential provider that cannot be imported ends the server, and not the command that asks beforehand."""
+    entry = EntryPoint("broken", "no.such.module:provider", "opentelemetry_otlp_credential_provider")
+    monkeypatch.setattr("slo_otel.export._grpc.entry_points", lambda **_: (entry,))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_GRPC_CREDENTIAL_PROVIDER", "broken")
+    assert list(mistakes(plan())) == ["ModuleNotFoundError: No module named 'no'"]
 
 
 def test_it_starts_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
