@@ -43,7 +43,7 @@ def run(command: list[str], directory: Path) -> str:
     # Nothing listens there: a block that exports must not reach a Collector that happens to run on this machine.
     environment |= {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
     ended = subprocess.run(
-        command, cwd=directory, env=environment, check=False, capture_output=True, text=True, timeout=110
+        command, cwd=directory, env=environment, check=False, capture_output=True, text=True, timeout=200
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout

@@ -15,7 +15,7 @@ SH = shutil.which("sh") or "/bin/sh"
 def run(*command: str, path: str) -> subprocess.CompletedProcess[str]:
     """Run a tool with this PATH and nothing else."""
     return subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=ROOT, env={"PATH": path}, timeout=110
+        command, check=False, capture_output=True, text=True, cwd=ROOT, env={"PATH": path}, timeout=200
     )
 
 
@@ -97,7 +97,7 @@ def interpreters(pyenv: Path) -> subprocess.CompletedProcess[str]:
     variables = {"PATH": str(pyenv), "PYENV_ROOT": str(pyenv)}
     command = [sys.executable, "tools/interpreters.py"]
     return subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=110
+        command, check=False, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=200
     )
 
 

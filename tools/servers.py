@@ -21,7 +21,7 @@ import environment
 
 DIRECTORY: Final = environment.ROOT / ".cache" / "venv-servers"
 EVERYTHING: Final = ("-m", "servers or not servers")
-_SECONDS: Final = "120"
+_SECONDS: Final = "300"
 
 
 def compiler_missing() -> str | None:

@@ -46,7 +46,7 @@ def served(folder: Path, given: str = "{}", before: str = "", **more: str) -> su
         capture_output=True,
         text=True,
         check=True,
-        timeout=110,
+        timeout=200,
     )
 
 
@@ -131,7 +131,7 @@ def stopped(folder: Path, endpoint: str, policy: str = POLICY) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=110,
+        timeout=200,
     )
     return ran.stdout
 

@@ -49,7 +49,7 @@ def manage(tmp_path: Path, *arguments: str) -> str:
         check=False,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=200,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout

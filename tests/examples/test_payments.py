@@ -32,7 +32,7 @@ def demo(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         check=False,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=200,
         env=environment(**more),
     )
 

@@ -72,7 +72,7 @@ def fork() -> tuple[float, bool]:
     began = time.monotonic()
     child = os.fork()
     if child == 0:
-        signal.alarm(50)
+        signal.alarm(150)
         _call()
         sys.exit(0 if send(GrpcSender(_SETTINGS)) else 1)
     took = time.monotonic() - began

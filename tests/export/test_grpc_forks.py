@@ -34,7 +34,7 @@ def _forking(collector: GrpcCollector, forks: int) -> tuple[dict[str, float], st
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=scaled(60, 500),
+        timeout=scaled(200, 500),
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

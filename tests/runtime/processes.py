@@ -47,8 +47,8 @@ slo_otel.configure("slo.yaml").instrument(app)
 _WATCHDOG = """\
 import faulthandler, os, signal
 faulthandler.register(signal.SIGALRM, chain=True)
-signal.alarm(50)
-os.register_at_fork(after_in_child=lambda: signal.alarm(50))
+signal.alarm(150)
+os.register_at_fork(after_in_child=lambda: signal.alarm(150))
 """
 """A process that hangs says where and ends, and so does each of its children."""
 
@@ -78,7 +78,7 @@ def run(script: str, folder: Path, receiver: Receiver, **more: str) -> subproces
         env=environment(receiver, **more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

@@ -152,7 +152,7 @@ def run_demo(place: Path, variant: str, source: str, workers: int = 0) -> Run:
         cwd=place,
         env=surroundings(SUITE, variant, place, told),
         capture_output=True,
-        timeout=110,
+        timeout=200,
     )
     return read(told.read_text(encoding="utf-8"), 1.0)
 
