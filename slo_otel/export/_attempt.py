@@ -37,6 +37,10 @@ class Attempt:
         self._patient = patient
         self.cancelled = False
         """Set by `cancel`, for good."""
+        self.arrived = False
+        """Whether a request was taken as it was."""
+        self.missing: list[MetricsData] = []
+        """Requests of which that cannot be said; all of them, once `send` has returned."""
 
     def cancel(self) -> None:
         """Send nothing more."""
@@ -49,23 +53,35 @@ class Attempt:
 
     def _all(self, sender: Sender, requests: Iterable[MetricsData]) -> Failure | None:
         first: Failure | None = None
-        for request in requests:
-            failure = _CANCELLED if self.cancelled else self._send(sender, request)
+        left = iter(requests)
+        for request in left:
+            failure = self._send(sender, request)
             first = first or failure
             if failure is not None and not failure.arrived:
+                self.missing.extend(left)
                 break
         return first
 
     def _send(self, sender: Sender, request: MetricsData) -> Failure | None:
         """Send a request, in halves where it is too large for the other side."""
-        if self._renewal is not None:
-            self.deadline = time.monotonic() + self._renewal
-        failure = sender.send(request, self.deadline, patient=self._patient)
+        failure = _CANCELLED if self.cancelled else self._ask(sender, request)
         if failure is not None and failure.large and divisible(request):
             return self._all(sender, halves(request))
+        self._note(request, failure)
+        return failure
+
+    def _ask(self, sender: Sender, request: MetricsData) -> Failure | None:
+        if self._renewal is not None:
+            self.deadline = time.monotonic() + self._renewal
+        return sender.send(request, self.deadline, patient=self._patient)
+
+    def _note(self, request: MetricsData, failure: Failure | None) -> None:
         if failure is None or failure.arrived:
             taken(request)
-        return failure
+        if failure is None:
+            self.arrived = True
+        else:
+            self.missing.append(request)
 
 
 def _suppressed() -> AbstractContextManager[object]:

@@ -101,6 +101,16 @@ class _Step(NamedTuple, Generic[V]):
     end_ns: int
     value: V
 
+    @property
+    def series(self) -> Series:
+        """That of the line."""
+        return self.line.series
+
+    @property
+    def verdict(self) -> str:
+        """That of the line."""
+        return self.line.verdict
+
 
 class Delta(Generic[V]):
     """What is new of each line since a Collector took it. Lines without anything new have no point.

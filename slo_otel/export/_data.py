@@ -27,8 +27,9 @@ from slo_otel.export._events import EventSums
 from slo_otel.export._gauges import evaluated, promised
 from slo_otel.export._kinds import Kinds
 from slo_otel.export._own import Own, OwnMetrics
-from slo_otel.export._paced import Points
-from slo_otel.plan import Plan
+from slo_otel.export._paced import Points, paced
+from slo_otel.export._series import OfSeries
+from slo_otel.plan import CellKey, Plan
 from slo_otel.recorder import Snapshot
 
 MAX_POINTS: Final = 1_000
@@ -74,6 +75,19 @@ class Translation:
             found = self._found(outgoing, time_ns) if wanted() else ()
         return tuple(metric for metric in found if metric.data.data_points)
 
+    def reached(self, snapshot: Snapshot, missing: Iterable[MetricsData]) -> dict[CellKey, int]:
+        """Events of the cells that a Collector has in every point that counts them, where these requests of the
+        newest `metrics` did not arrive. What had nothing new to tell is not missing.
+        """
+        behind = {
+            (row.series, row.verdict)
+            for data in missing
+            for name, points in _ours(data)
+            if name == names.EVENTS
+            for row in paced(points.rows)
+        }
+        return self._events.reached(snapshot, behind)
+
     def _found(self, outgoing: Outgoing, time_ns: int) -> tuple[Metric, ...]:
         return (
             self._events.metric(outgoing.snapshot),
@@ -86,11 +100,16 @@ class Translation:
 
 def taken(data: MetricsData) -> None:
     """A Collector took these points: with delta temporality they are not sent again."""
+    for _, points in _ours(data):
+        points.taken()
+
+
+def _ours(data: MetricsData) -> Iterator[tuple[str, Points[OfSeries, object]]]:
     for resource in data.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 if isinstance(metric.data.data_points, Points):
-                    metric.data.data_points.taken()
+                    yield metric.name, metric.data.data_points
 
 
 def requests(metrics: Iterable[Metric], resource: Resource, limit: int = MAX_POINTS) -> Iterator[MetricsData]:

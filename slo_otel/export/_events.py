@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
 from typing import Final
 
@@ -12,11 +12,12 @@ from slo_otel import names
 from slo_otel.export._checkpoint import Flow, Line, flow
 from slo_otel.export._exemplars import Examples, failures
 from slo_otel.export._kinds import CUMULATIVE
+from slo_otel.export._paced import paced
 from slo_otel.export._series import Member, Origins, Series, Totals
 from slo_otel.export._wire_exemplars import OF_NUMBER, exemplars
 from slo_otel.export._wire_points import number_of
-from slo_otel.plan import SLO, CountedRule, Form, Judgement, Measure, NoRule, Plan, Ruling, Tallying
-from slo_otel.recorder import Snapshot, Tally, tally
+from slo_otel.plan import SLO, CellKey, CountedRule, Form, Judgement, Measure, NoRule, Plan, Ruling, Tallying
+from slo_otel.recorder import CellSnapshot, Snapshot, Tally, tally
 
 _ALL: Final = ("good", "bad", "excluded")
 _GIVEN: Final = {
@@ -67,6 +68,22 @@ class EventSums:
         points = self._flow.points(lines, snapshot.taken_wall_ns, partial(_point, shown), partial(_written, shown))
         data = Sum(points, self._flow.temporality, is_monotonic=True)
         return Metric(names.EVENTS, "Events by service level and verdict.", "{event}", data)
+
+    def reached(self, snapshot: Snapshot, behind: Set[tuple[Series, str]]) -> dict[CellKey, int]:
+        """Events of the cells that are counted, and by none of these points."""
+        found: dict[CellKey, int] = {}
+        for cell in paced(snapshot.cells):
+            points = set(self._counting(cell))
+            if points and points.isdisjoint(behind):
+                found[cell.key] = cell.count
+        return found
+
+    def _counting(self, cell: CellSnapshot) -> Iterator[tuple[Series, str]]:
+        for series, ruling in self._sharing(cell.judgements):
+            counts = tally(cell, ruling)
+            for verdict in self._verdicts[series[0]]:
+                if getattr(counts, verdict):
+                    yield series, verdict
 
     def _sharing(self, judgements: tuple[Judgement, ...]) -> Iterator[tuple[Series, Ruling]]:
         for judgement in judgements:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import MetricsData
@@ -21,8 +21,10 @@ from slo_otel.export._data import Outgoing, Translation, requests
 from slo_otel.export._lane import Lane
 from slo_otel.export._news import News
 from slo_otel.export._own import ExportTimes, Stopwatch
+from slo_otel.export._progress import Progress
 from slo_otel.export._sender import Failure, Sender
 from slo_otel.export._source import Source
+from slo_otel.plan import CellKey
 
 _JITTER: Final = 0.1
 """The share of the interval by which exports are spread, so that workers do not send together."""
@@ -57,7 +59,7 @@ class Exports:
         self._turn = threads.Lock()  # one flush at a time
         self._sender: Sender | None = None
         self._newest: Outgoing | None = None
-        self._sent: Outgoing | None = None
+        self._progress = Progress()
         self._current: Attempt | None = None
         self._due_ns: int | None = None
         self._random = random.Random()  # noqa: S311 - jitter; of its own, so that a host's seeded generator stays as it is
@@ -75,13 +77,13 @@ class Exports:
         return self._news.failing
 
     def unsent(self) -> int:
-        """Events of the newest snapshot that were not in the last one that arrived in full."""
+        """Events of the newest snapshot that did not arrive, to the request."""
         with self._lock:
-            return _events(self._newest) - _events(self._sent)
+            return self._progress.unsent(self._newest)
 
     def arrived_ns(self) -> int:
         """The time of the last snapshot that arrived in full; 0 before there was one."""
-        sent = self._sent
+        sent = self._progress.sent
         return 0 if sent is None else sent.snapshot.taken_wall_ns
 
     def offer(self, outgoing: Outgoing) -> None:
@@ -100,7 +102,7 @@ class Exports:
             self._expire(current)
         else:
             with self._lock:
-                if self._is_due(mono_ns) and self._newest is not None and self._newest is not self._sent:
+                if self._is_due(mono_ns) and self._newest is not None and self._newest is not self._progress.sent:
                     self._begin(self._newest, self._source.patience, patient=True, each=True)
         self._news.speak()
 
@@ -201,15 +203,20 @@ class Exports:
     def _run(self, attempt: Attempt, outgoing: Outgoing) -> None:
         began_ns = time.thread_time_ns()
         failure: Failure | None = _FAULT
+        reached: Mapping[CellKey, int] = {}
         try:
             with guard("export"):
                 sender = self._open(attempt)
                 failure = _TIMEOUT if sender is None else attempt.send(sender)
+                if attempt.arrived and attempt.missing:
+                    reached = self._translation.reached(outgoing.snapshot, attempt.missing)
         finally:
             with self._lock:
                 self.cpu_ns += time.thread_time_ns() - began_ns
                 if attempt is self._current and failure is None:
-                    self._sent = outgoing
+                    self._progress.whole(outgoing)
+                elif attempt is self._current:
+                    self._progress.part(reached)
                 self._settle(attempt, failure)
             self._news.speak()
 
@@ -261,10 +268,6 @@ class Exports:
         self._news.note(failure)
         attempt.ok = failure is None
         attempt.finished.set()
-
-
-def _events(of: Outgoing | None) -> int:
-    return 0 if of is None else sum(cell.count for cell in of.snapshot.cells)
 
 
 def _close(sender: Sender, closed: threads.Event) -> None:

@@ -67,6 +67,11 @@ class Points(Sequence[T], Generic[Row, T]):
         self._take = take
         self._write = write
 
+    @property
+    def rows(self) -> Sequence[Row]:
+        """What the points are made of, each from its row."""
+        return self._rows
+
     def written(self) -> Iterator[bytes] | None:
         """The points encoded one by one; None where nobody said how."""
         return None if self._write is None else map(self._write, paced(self._rows))

@@ -17,6 +17,7 @@ from slo_otel.export._joined import Identity, joined
 from slo_otel.export._kinds import Kinds
 from slo_otel.export._lane import Lane
 from slo_otel.export._own import ExportTimes, Stopwatch
+from slo_otel.export._progress import Progress
 
 Moment: TypeAlias = Callable[[], Outgoing | None]
 """What is known now; None where it cannot be had in time."""
@@ -54,8 +55,8 @@ class Load:
         """How many exports began to carry ours."""
         self.arrived = 0
         """The number of the newest that arrived in full."""
-        self.sent: Outgoing | None = None
-        """What that one carried."""
+        self.progress = Progress()
+        """What arrived."""
         self.failing = False
 
     def export(self, apps: MetricsData, send: Send) -> MetricExportResult:
@@ -66,20 +67,27 @@ class Load:
         with guard("the ride along"):  # a fault of ours costs our metrics, not the service's
             outgoing = self._moment()
             ours = self._requests(outgoing)
-        if not ours:
+        if outgoing is None or not ours:
             return alone(apps, send)
         self._compare(apps)
         began = time.monotonic()
-        for whole, part in joined(apps, ours, self._identity):
+        for at, (whole, part) in enumerate(joined(apps, ours, self._identity)):
             result = send(whole)
             if result is not MetricExportResult.SUCCESS:
                 self.failing = True
                 self._watch.note(time.monotonic() - began, "rejected")
+                if at:
+                    self._reach(outgoing, ours[at:])
                 return result
             taken(part)
-        self.arrived, self.sent, self.failing = number, outgoing, False
+        self.arrived, self.failing = number, False
+        self.progress.whole(outgoing)
         self._watch.note(time.monotonic() - began, None)
         return MetricExportResult.SUCCESS
+
+    def _reach(self, outgoing: Outgoing, missing: Sequence[MetricsData]) -> None:
+        with guard("the ride along"):
+            self.progress.part(self._translation.reached(outgoing.snapshot, missing))
 
     def _requests(self, outgoing: Outgoing | None) -> Sequence[MetricsData]:
         return () if outgoing is None else tuple(requests(self._translation.metrics(outgoing), self._identity.ours))
@@ -183,13 +191,9 @@ class Rides:
 
     def unsent(self) -> int:
         """Events of what is newest that the rider which is furthest behind did not send."""
-        return max((_events(self._newest) - _events(load.sent) for load in self._loads), default=0)
+        return max((load.progress.unsent(self._newest) for load in self._loads), default=0)
 
     def arrived_ns(self) -> int:
         """The time of the last snapshot that every rider sent in full; 0 before there was one."""
-        sent = [load.sent for load in self._loads]
+        sent = [load.progress.sent for load in self._loads]
         return min((0 if each is None else each.snapshot.taken_wall_ns for each in sent), default=0)
-
-
-def _events(of: Outgoing | None) -> int:
-    return 0 if of is None else sum(cell.count for cell in of.snapshot.cells)

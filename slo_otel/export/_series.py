@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from slo_otel import names
 from slo_otel.export._paced import paced
@@ -28,6 +28,20 @@ Group = tuple[tuple[str, str], ...]
 
 Series: TypeAlias = tuple[str, Group]
 """The name of an SLO or indicator, and a group."""
+
+
+class OfSeries(Protocol):
+    """What a point of a series is made of."""
+
+    @property
+    def series(self) -> Series:
+        """The series."""
+
+    @property
+    def verdict(self) -> str:
+        """Which of its points."""
+
+
 Member: TypeAlias = tuple[CellSnapshot, Ruling]
 """A cell, and what it means to a series."""
 Sharing: TypeAlias = Callable[[tuple[Judgement, ...]], Iterable[tuple[Series, Ruling]]]

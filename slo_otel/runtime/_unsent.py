@@ -14,8 +14,10 @@ class Unsent:
         self._said = 0
 
     def say(self, events: int) -> None:
-        """`events` were recorded since the last export that arrived in full, as the process may end now."""
-        if events and events != self._said:
+        """`events` were recorded that did not arrive, as the process may end now."""
+        if not events:
+            self.take_back()
+        elif events != self._said:
             self._said = events
             what = "1 event of instance %s was" if events == 1 else f"{events} events of instance %s were"
             logger.warning(f"slo_otel: {what} not sent", self._instance)

@@ -264,6 +264,21 @@ def test_a_request_that_fails_among_others_loses_and_doubles_nothing(
     assert sum(deltas(exporter)) == 5
 
 
+@pytest.mark.parametrize(("failing", "lost"), [(1, 3), (3, 3), (4, 0), (9, 0)])
+def test_what_arrived_of_an_export_that_failed_is_not_called_lost(
+    failing: int, lost: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To the request: the first three have every point that counts one, of both service levels."""
+    monkeypatch.setattr(_rides, "requests", partial(requests, limit=1))
+    with service(FailingAt(failing)):
+        handle = begin()
+        record(2)
+        record(1, BAD)
+        assert not handle.shutdown()
+    said = [each for each in caplog.messages if "not sent" in each]
+    assert [int(each.split()[1]) for each in said] == [lost] * bool(lost)
+
+
 def test_another_service_name_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """Rules are made for the service of the policy; what the reader calls it decides."""
     with service(InMemoryExporter(), resource=Resource({"service.name": "store"})):

@@ -8,6 +8,7 @@ import pytest
 
 from slo_otel.receive import Answer, Receiver
 from slo_otel.runtime._configure import start
+from slo_otel.runtime._unsent import Unsent
 from tests.runtime.samples import BAD, PLAN, record
 
 
@@ -81,6 +82,18 @@ def test_a_later_hook_that_succeeds_takes_it_back(receiver: Receiver, caplog: py
             receiver.answer = Answer.ACCEPT
             assert runtime.last_shutdown(1)
     assert [line for line in caplog.messages if "till-1" in line] == [
+        "slo_otel: 4 events of instance till-1 were not sent",
+        "slo_otel: the events of instance till-1 were sent after all",
+    ]
+
+
+def test_what_arrives_with_an_export_that_fails_later_on_is_taken_back(caplog: pytest.LogCaptureFixture) -> None:
+    """Its requests with the counts were taken: the hook before had added them to what was lost."""
+    unsent = Unsent("till-1")
+    with caplog.at_level(logging.WARNING, "slo_otel"):
+        for events in (0, 4, 0, 0):
+            unsent.say(events)
+    assert caplog.messages == [
         "slo_otel: 4 events of instance till-1 were not sent",
         "slo_otel: the events of instance till-1 were sent after all",
     ]
