@@ -59,13 +59,13 @@ def _export(
 
 def _post(receiver: Receiver, body: bytes, *, encoding: str = "", path: str = "/v1/metrics") -> int:
     headers = {"Content-Type": "application/x-protobuf"} | ({"Content-Encoding": encoding} if encoding else {})
-    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=30)) as connection:
         connection.request("POST", path, body, headers)
         return connection.getresponse().status
 
 
 def _get(receiver: Receiver, path: str) -> str:
-    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=30)) as connection:
         connection.request("GET", path)
         return connection.getresponse().read().decode()
 
@@ -149,7 +149,7 @@ def test_what_is_no_otlp_is_refused_and_not_counted(receiver: Receiver) -> None:
 
 def test_what_is_sent_elsewhere_leaves_the_connection_in_order(receiver: Receiver) -> None:
     """A service that also sends traces there gets a 404 for them; its next metrics on the connection arrive."""
-    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=30)) as connection:
         for path, status in (("/v1/traces", 404), ("/v1/metrics", 200)):
             connection.request("POST", path, _export(3))
             answer = connection.getresponse()
@@ -161,7 +161,7 @@ def test_what_is_sent_elsewhere_leaves_the_connection_in_order(receiver: Receive
 @pytest.mark.parametrize("length", ["", "x", "-1", str(2**40)])
 def test_a_body_of_no_readable_length_is_refused(receiver: Receiver, length: str) -> None:
     """An export in chunks is not read as an empty one, and the connection ends rather than be out of step."""
-    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=5)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=30)) as connection:
         connection.putrequest("POST", "/v1/metrics")
         if length:
             connection.putheader("Content-Length", length)
@@ -202,11 +202,11 @@ def test_a_hanging_receiver_answers_when_it_is_told_otherwise(receiver: Receiver
     receiver.answer = Answer.HANG
     with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=0.2)) as connection:
         connection.request("POST", "/v1/metrics", _export(1))
-        assert receiver.wait(1)
+        assert receiver.wait(1, 30)
         with pytest.raises(TimeoutError):
             connection.sock.recv(1)
         receiver.answer = Answer.ACCEPT
-        connection.sock.settimeout(5)
+        connection.sock.settimeout(30)
         assert connection.getresponse().status == 503
     assert receiver.points() == ()
 
@@ -262,7 +262,7 @@ def test_a_closed_receiver_answers_nobody() -> None:
     """A Collector that is gone is gone for the connections that clients kept, too."""
     running = Receiver()
     running.start()
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
     try:
         for _ in range(2):
             connection.request("POST", "/v1/metrics", _export(1))

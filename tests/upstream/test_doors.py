@@ -170,7 +170,7 @@ def run_demo(suite: Suite, variant: str, place: Path, files: dict[str, str]) -> 
     told = place / "outcomes.json"
     command = [sys.executable, *options(suite, variant, 0), *suite.tests]
     env = surroundings(suite, variant, place, told)
-    subprocess.run(command, check=False, cwd=place / suite.directory, env=env, capture_output=True, timeout=60)
+    subprocess.run(command, check=False, cwd=place / suite.directory, env=env, capture_output=True, timeout=200)
     return read(told.read_text(encoding="utf-8"), 1.0)
 
 
