@@ -54,7 +54,7 @@ _SAID: Final = (
     re.compile(r"\[Errno -?\d+\] ([^'\")]+)"),
     re.compile(r"Error\(-?\d+, '([^']+)'\)"),
     re.compile(r"SSL routines:OPENSSL_internal:(.+?)(?:: OK)?$"),
-    re.compile(r"Failed to connect to remote host: ([^;]+)"),
+    re.compile(r"Failed to connect to remote host: (?:connect: )?([^;(]+)"),
     re.compile(r"RemoteDisconnected\('([^']+)'\)"),
     re.compile(r"^Transient error (.+?) encountered while exporting ", re.DOTALL),
 )

@@ -127,3 +127,11 @@ def test_the_variable_that_is_named_is_the_one_that_counts(monkeypatch: pytest.M
     assert "set OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf" in over_grpc(PARSING.format(80), "a:4318")
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "otlp_proto_grpc")
     assert "set OTEL_METRICS_EXPORTER=otlp_proto_http or" in over_grpc(PARSING.format(80), "a:4318")
+
+
+@pytest.mark.parametrize("words", ["Connection refused", "connect: Connection refused (111)"])
+def test_a_refused_connection_reads_alike_whatever_version_of_grpcio_says_it(words: str) -> None:
+    """The system's words alone, without the call and the number that older ones put around them."""
+    tried = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:9: "
+    said = f"{tried}Failed to connect to remote host: {words}"
+    assert over_grpc(said, "127.0.0.1:9") == "Connection refused"
