@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
-from upstream.__main__ import Pair, asked, report
-from upstream.runs import Case, Process, Run
+from upstream import __main__ as command
+from upstream.__main__ import Pair, asked, judged_twice, report
+from upstream.runs import BARE, OURS, Case, Process, Run
 from upstream.suites import Suite
 
 SUITE = Suite("demo", "1.0", "", ("tests",), (), (), ())
@@ -32,6 +35,42 @@ def test_a_difference_is_named_with_how_to_run_it_again(capsys: pytest.CaptureFi
     said = capsys.readouterr().out
     assert "  t.py::a: passed -> failed E   boom\n" in said
     assert "python -m upstream --suite demo --python python3.13 't.py::a'\n" in said
+
+
+def _playing(monkeypatch: pytest.MonkeyPatch, *outcomes: tuple[str, str]) -> list[tuple[str, tuple[str, ...]]]:
+    """The suite's one test ends as given, first run and second, bare and ours; the runs that were asked for."""
+    asked_for: list[tuple[str, tuple[str, ...]]] = []
+    left = {BARE: [bare for bare, _ in outcomes], OURS: [ours for _, ours in outcomes]}
+
+    def run(suite: Suite, variant: str, python: Path, only: Sequence[str], workers: int) -> Run:
+        asked_for.append((variant, tuple(only)))
+        case = Case(left[variant].pop(0), "", 1, 1, 1) if variant == OURS else Case(left[variant].pop(0))
+        return Run({"t.py::a": case}, 1.0, (SOUND,) if variant == OURS else ())
+
+    monkeypatch.setattr(command, "run", run)
+    return asked_for
+
+
+def test_what_differs_by_chance_is_asked_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test of theirs that fails on one side once is no finding; its requests are counted as in the first run."""
+    asked_for = _playing(monkeypatch, ("passed", "failed"), ("passed", "passed"))
+    pair = judged_twice(SUITE, Path("python"), [])
+    assert asked_for == [(BARE, ()), (OURS, ()), (BARE, ("t.py::a",)), (OURS, ("t.py::a",))]
+    assert report([pair], sys.executable) == 0
+
+
+def test_what_depends_on_us_does_so_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run hides no fault of ours."""
+    _playing(monkeypatch, ("passed", "failed"), ("passed", "failed"))
+    assert report([judged_twice(SUITE, Path("python"), [])], sys.executable) == 1
+
+
+def test_what_ends_alike_runs_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so does what somebody asked for by name."""
+    asked_for = _playing(monkeypatch, ("passed", "passed"), ("passed", "failed"))
+    judged_twice(SUITE, Path("python"), [])
+    judged_twice(SUITE, Path("python"), ["t.py::a"])
+    assert len(asked_for) == 4
 
 
 def test_wrong_counts_fail_though_every_test_ends_alike(capsys: pytest.CaptureFixture[str]) -> None:
