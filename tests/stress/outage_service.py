@@ -154,8 +154,8 @@ class Outage:
         self.calm: list[float] = []
         self.failing: list[float] = []
         self.pooled = {"calm": Pool(), "failing": Pool()}
-        self.flushes: list[float] = []
-        """Seconds of each flush, without those for which the whole process stood still."""
+        self.longest = 0.0
+        """Seconds of the longest flush, without those for which the whole process stood still."""
         self.arrived = 0
 
     async def fail(self, times: int) -> None:
@@ -164,7 +164,7 @@ class Outage:
             began = time.perf_counter()
             self.arrived += await self.flush(DEADLINE)
             took = time.perf_counter() - began
-            self.flushes.append(took - self._load.stall)
+            self.longest = max(self.longest, took - self._load.stall)
             await asyncio.sleep(max(WINDOW - took, 0.0))
             self.failing.append(self._load.window(self.pooled["failing"]))
             await asyncio.sleep(max(WINDOW, took))
@@ -186,8 +186,7 @@ class Outage:
             "failing median": statistics.median(self.failing),
             "calm": statistics.quantiles(self.calm, n=10)[0],
             "failing": statistics.quantiles(self.failing, n=10)[0],
-            "long": statistics.quantiles(self.flushes, n=10)[-1],
-            "longest": max(self.flushes),
+            "longest": self.longest,
             "arrived": self.arrived,
         }
 

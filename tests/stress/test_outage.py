@@ -30,8 +30,8 @@ FAILURES: Mapping[str, int] = {"http/protobuf": scaled(60, 300), "grpc": scaled(
 """How often each fails: HTTP is the default, and gRPC differs in what sends."""
 DEADLINE = 0.2
 SLACK = 0.2
-STALL = 2.0
-"""Seconds for which a busy machine may let one process or thread wait; a default timeout is five."""
+TRIES = 3
+"""Others' work makes one run late, a fault of ours each."""
 MB = 1_000_000
 POLICY = """\
 version: slo/v1
@@ -142,22 +142,27 @@ class Seen:
     def faults(self) -> list[str]:
         """Everything that is not as promised."""
         before, after, cost = self.cost["before"], self.cost["after"], self.cost
-        calm = _number(cost["calm"])
         assert isinstance(before, dict)
         assert isinstance(after, dict)
         promised = {
             "no request failed": cost["failed"] == 0,
             "no flush said that it arrived": cost["arrived"] == 0,
-            "flushes kept their deadline": _number(cost["long"]) < DEADLINE + SLACK,
-            "no flush was far beyond it": _number(cost["longest"]) < DEADLINE + STALL,
-            "p99 within 1 ms": self.windows < ENOUGH or _number(cost["failing"]) - calm < max(0.001, 2 * calm),
             "RSS": after["rss"] - before["rss"] < 2 * MB,
             "file descriptors": after["fds"] <= before["fds"],
             "native threads": after["tasks"] <= before["tasks"] + self.pool,
             "threads": after["threads"] <= before["threads"],
             "every request arrived": self.answered == self.good == self.timed,
-            "shutdown kept its deadline": _number(self.end["shutdown"]) < DEADLINE + STALL,
             "shutdown said that it failed": self.end["sent"] is False,
+        }
+        return [what for what, held in promised.items() if not held]
+
+    def late(self) -> list[str]:
+        """What took longer than promised."""
+        cost = self.cost
+        promised = {
+            "flush kept its deadline": _number(cost["longest"]) < DEADLINE + SLACK,
+            "shutdown kept its deadline": _number(self.end["shutdown"]) < DEADLINE + SLACK,
+            "p99 within 1 ms": self.windows < ENOUGH or _number(cost["failing"]) - _number(cost["calm"]) < 0.001,
         }
         return [what for what, held in promised.items() if not held]
 
@@ -213,16 +218,27 @@ def _suffered(protocol: str, failing: Outage, folder: Path) -> Seen:
     return Seen(cost, answered, good, timed, end, POOL[protocol], FAILURES[protocol])
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("protocol", OUTAGES)
-def test_a_collector_that_fails_costs_nothing_and_loses_nothing(tmp_path: Path, protocol: str) -> None:
-    """Five ways to fail at the same time, a service for each: cost, deadlines, and every count later."""
-    (tmp_path / "slo.yaml").write_text(POLICY)
+def _all_at_once(protocol: str, folder: Path) -> dict[str, Seen]:
     outages = OUTAGES[protocol]
     with ThreadPoolExecutor(len(outages)) as pool:
-        found = pool.map(lambda failing: _suffered(protocol, failing, tmp_path), outages.values())
+        found = pool.map(lambda failing: _suffered(protocol, failing, folder), outages.values())
         seen = dict(zip(outages, found, strict=True))
     print(json.dumps({how: found.cost | found.end for how, found in seen.items()}, indent=1))
-    assert {how: found.faults() for how, found in seen.items()} == {how: [] for how in outages}
-    assert all(found.answered > FAILURES[protocol] for found in seen.values())
+    return seen
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("protocol", OUTAGES)
+def test_a_collector_that_fails_costs_nothing_and_loses_nothing(tmp_path: Path, protocol: str) -> None:
+    """Five ways to fail at the same time, a service for each: cost, every count later, deadlines in a run of three."""
+    (tmp_path / "slo.yaml").write_text(POLICY)
+    late: dict[str, list[str]] = {}
+    for _ in range(TRIES):
+        seen = _all_at_once(protocol, tmp_path)
+        assert {how: found.faults() for how, found in seen.items()} == {how: [] for how in OUTAGES[protocol]}
+        assert all(found.answered > FAILURES[protocol] for found in seen.values())
+        late = {how: what for how, found in seen.items() if (what := found.late())}
+        if not late:
+            break
+    assert late == {}
