@@ -231,7 +231,7 @@ def _all_at_once(protocol: str, folder: Path) -> dict[str, Seen]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("protocol", OUTAGES)
 def test_a_collector_that_fails_costs_nothing_and_loses_nothing(tmp_path: Path, protocol: str) -> None:
-    """Five ways to fail at the same time, a service for each: cost, every count later, deadlines in a run of three."""
+    """Five ways to fail at once, a service for each: cost, every count later, and deadlines in a run of three."""
     (tmp_path / "slo.yaml").write_text(POLICY)
     late: dict[str, list[str]] = {}
     for _ in range(TRIES):
