@@ -30,7 +30,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     rendering = commands.add_parser("render", help="put the table of the JSON into docs/performance.md")
     rendering.add_argument("--results", type=Path, default=results.RESULTS)
     profiling = commands.add_parser("profile", help="where the time of a request or of a tick goes")
-    profiling.add_argument("path", choices=("request", "tick"))
+    profiling.add_argument("path", choices=("request", "django", "tick"))
     return parser.parse_args(given)
 
 

@@ -1,4 +1,4 @@
-"""Where the time of a request and of a tick goes: `python -m benchmarks profile request|tick`.
+"""Where the time of a request and of a tick goes: `python -m benchmarks profile request|django|tick`.
 
 A request costs a microsecond or two, which a tracing profiler would multiply. So it is taken apart by steps:
 middlewares written here do one thing more each, and the last one is the real one. A tick takes milliseconds: its
@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks import steps
+from benchmarks import django_shop, django_steps, steps
 from benchmarks.measure import Work, garbage, interleaved, warmed
 from benchmarks.ours import recorder, request_key, running, snapshot
 from benchmarks.subjects.asgi import TIGHT_CALLS, TwoMessages, tight
 from benchmarks.subjects.evaluation import HALF_HOUR, Shape, grouped, ticks, ungrouped
+from benchmarks.subjects.wsgi import DJANGO_CALLS, served
 from slo_otel.instrumentation import ASGIApp, SLOMiddleware
 
 ROUNDS: Final = 31
@@ -31,14 +32,28 @@ def request() -> None:
         built: dict[str, ASGIApp] = {"bare": TwoMessages()}
         built |= {name: make(TwoMessages()) for name, make in steps.STEPS.items()}
         built["the middleware itself"] = SLOMiddleware(TwoMessages())
-        works: dict[str, Work] = {name: tight(app, TIGHT_CALLS) for name, app in built.items()}
-        warmed(works, 5, tick)
-        found = interleaved(works, ROUNDS, tick)
-    before = statistics.median(found["bare"])
+        by_steps({name: tight(app, TIGHT_CALLS) for name, app in built.items()}, tick)
+
+
+def in_django() -> None:
+    """Nanoseconds that each part of the middleware adds to a request through Django's handler."""
+    django_shop.configure()
+    with running() as tick:
+        built = {"bare": django_shop.handler()}
+        built |= {name: django_shop.handler(path) for name, path in django_steps.STEPS.items()}
+        built["the middleware itself"] = django_shop.handler(django_shop.OURS)
+        by_steps({name: served(app, DJANGO_CALLS) for name, app in built.items()}, tick)
+
+
+def by_steps(works: dict[str, Work], tick: Callable[[], object]) -> None:
+    """What each of these adds to the one before it; the first is the bare application."""
+    warmed(works, 5, tick)
+    found = interleaved(works, ROUNDS, tick)
+    before, *after = works
     print(f"{'step':58}{'adds':>9}{'in all':>9}   ns a request")
     total = 0.0
-    for name in list(built)[1:]:
-        median = statistics.median(found[name]) - before
+    for name in after:
+        median = statistics.median(found[name]) - statistics.median(found[before])
         print(f"{name:58}{median - total:9.0f}{median:9.0f}")
         total = median
 
@@ -78,4 +93,4 @@ def stages(shape: Shape, count: int) -> dict[str, list[float]]:
     return took
 
 
-PROFILES: Final[dict[str, Callable[[], None]]] = {"request": request, "tick": tick}
+PROFILES: Final[dict[str, Callable[[], None]]] = {"request": request, "django": in_django, "tick": tick}

@@ -31,6 +31,7 @@ SUBJECTS: Final = (
     Subject("drain", 3, 5),
     Subject("calls", 3, 11),
     Subject("asgi", 5, 9, 2),
+    Subject("wsgi", 3, 9, 2),
     Subject("served", 1, 16, 2),
     Subject("collect", 2, 9, 2),
     Subject("export", 2, 9),

@@ -56,7 +56,7 @@ def test_the_table_says_goal_median_peers_and_verdict() -> None:
     assert amortised.verdict == "met, 29 % to spare"
     assert lines["cheaper than `Histogram.record`"].median == "50.0×"
     assert lines["append and length check"].verdict == "**missed by 29 %**"
-    assert lines["request through Django / WSGI"].median == "not built yet"
+    assert lines["one worker's ledger write of 300 changed rows, 4 workers"].median == "not built yet"
     assert lines["one series"].median == "not measured in this run"
 
 
