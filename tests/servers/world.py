@@ -208,6 +208,8 @@ def serving(cell: Cell, folder: Path, receiver: Receiver) -> Iterator[Service]:
     program, *arguments = (word.format(port=port) for word in cell.command)
     variables = dict(environment(receiver, **dict(cell.variables)))
     variables["PYTHONPATH"] = os.pathsep.join((str(APPS), variables["PYTHONPATH"]))
+    # uvicorn's supervisor waits so long for a word of a worker that has just ended, and replaces none meanwhile.
+    variables |= {"UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "5"} if cell.end is End.RECYCLE else {}
     with (folder / "log").open("wb") as log:
         command = [str(Path(sys.executable).with_name(program)), *arguments]
         process = subprocess.Popen(

@@ -71,7 +71,6 @@ def _serve(name: str, command: list[str], port: int, collector: Collector, direc
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         "OTEL_RESOURCE_ATTRIBUTES": f"load.server={name}",
         "PYTHONPATH": str(SERVICES),
-        "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "60",  # its supervisor kills a worker that begins slowly
     }
     log = directory / f"{name}.log"
     with log.open("wb") as output:
